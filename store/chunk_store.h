@@ -48,8 +48,8 @@ class ChunkStore {
 
   virtual ~ChunkStore() = default;
 
-  // NOT_FOUND: not here (final); PERMISSION_DENIED: may not look, or absent where the store does not
-  // tell (never cached as absent); UNAVAILABLE: try again; DATA_LOSS: what is here is not `id`;
+  // NOT_FOUND: not here (final); PERMISSION_DENIED: may not look, or absent where the store does
+  // not tell (never cached as absent); UNAVAILABLE: try again; DATA_LOSS: what is here is not `id`;
   // DEADLINE_EXCEEDED, CANCELLED: as asked.
   virtual void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) = 0;
 

@@ -37,8 +37,8 @@ struct ManifestFacts {
   std::string codec_parameters;    // "zstd 3"
 };
 
-// An opened manifest, or one about to be written. Chunks ascend by id and are unique; extents ascend
-// by first_block and do not overlap; what no extent covers reads as zeros.
+// An opened manifest, or one about to be written. Chunks ascend by id and are unique; extents
+// ascend by first_block and do not overlap; what no extent covers reads as zeros.
 struct Manifest {
   uint64_t image_size = 0;  // bytes, a multiple of kBlockBytes
   RootId birth_root{};
@@ -56,13 +56,14 @@ struct Manifest {
 };
 
 struct EncodedManifest {
-  Bytes file;  // FILE: what travels in the image's layer
+  Bytes file;                 // FILE: what travels in the image's layer
   Bytes body_and_signatures;  // the record r/<root>/m/<manifest>
   ManifestId id;
 };
 
 // Encodes, signs and wraps. INVALID_ARGUMENT when the manifest breaks its rules.
-absl::StatusOr<EncodedManifest> EncodeManifest(const Manifest& manifest, const Secret& domain_secret,
+absl::StatusOr<EncodedManifest> EncodeManifest(const Manifest& manifest,
+                                               const Secret& domain_secret,
                                                const std::vector<const SigningKey*>& signers,
                                                const std::vector<Recipient>& recipients);
 
@@ -85,8 +86,8 @@ absl::StatusOr<ManifestEnvelope> ParseManifestEnvelope(ByteView file);
 // Reader's order (store.md): bounds, signature, unwrap, commit, open, table checks.
 // PERMISSION_DENIED: no trusted signature, or no recipient key opens it; the text says which and
 // what to do. DATA_LOSS: commit or tag mismatch. `file_key` (optional) receives the file key.
-absl::StatusOr<Manifest> OpenManifest(ByteView file, const TrustPolicy& trust,
-                                      const KeyRing& keys, Secret* file_key = nullptr);
+absl::StatusOr<Manifest> OpenManifest(ByteView file, const TrustPolicy& trust, const KeyRing& keys,
+                                      Secret* file_key = nullptr);
 // The same with a file key that was unwrapped before (held by the keeper).
 absl::StatusOr<Manifest> OpenManifestWithFileKey(ByteView file, const TrustPolicy& trust,
                                                  const Secret& file_key);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who can open a manifest: each recipient wraps the file key in a stanza (store.md, "Recipients").
-// Scheme "local" (a key file, AES key wrap RFC 3394, deterministic) is here; jwe, pkcs11 and provider
-// come with their own files and plug in through Unwrapper.
+// Scheme "local" (a key file, AES key wrap RFC 3394, deterministic) is here; jwe, pkcs11 and
+// provider come with their own files and plug in through Unwrapper.
 #pragma once
 
 #include <memory>

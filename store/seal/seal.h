@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "base/secret.h"
 #include "base/status.h"
@@ -27,6 +28,9 @@ enum class Aead : uint8_t { kAes256Gcm = 1 };
 
 using RootId = std::array<uint8_t, 16>;
 using DomainId = std::array<uint8_t, 16>;
+
+// The domain of the empty secret, chosen explicitly by its name "public" (store.md, "Domain").
+inline constexpr DomainId kPublicDomain = {'p', 'u', 'b', 'l', 'i', 'c'};
 
 // What a converter seals with. The secret may be empty: the domain "public".
 struct SealingDomain {
