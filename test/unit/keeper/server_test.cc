@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,7 +77,7 @@ TEST_F(ServerTest, GarbageIsAnsweredAndHarmsNobody) {
   EXPECT_TRUE(absl::IsInvalidArgument(DecodeReply(reply->bytes)->status));
   // Longer than any message: the connection ends.
   const std::string huge(kMaxMessageBytes + 1, 'x');
-  ASSERT_GT(send(bad.get(), huge.data(), huge.size(), MSG_NOSIGNAL), 0);
+  ASSERT_GT(send(bad.get(), huge.data(), huge.size(), MSG_NOSIGNAL), 0) << errno;
   EXPECT_FALSE(ReceiveMessage(bad.get()).ok());
   EXPECT_TRUE(good->Put("a", {}).ok());
 }
