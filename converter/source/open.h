@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a location to a source or destination.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "converter/containerd/transport.h"
+#include "converter/registry/options.h"
+#include "converter/source/image_destination.h"
+#include "converter/source/image_source.h"
+#include "converter/source/location.h"
+
+namespace floe::converter {
+
+struct TransportOptions {
+  RegistryOptions registry;
+  ContainerdOptions containerd;
+  // &GrpcContainerd(), or null in builds without gRPC. Borrowed.
+  const ContainerdTransport* containerd_transport = nullptr;
+  // Where archives are unpacked or built when they cannot be read in place. Empty: $TMPDIR.
+  std::string work_dir;
+};
+
+absl::StatusOr<std::unique_ptr<ImageSource>> OpenSource(const ImageLocation& location,
+                                                        const TransportOptions& options);
+absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDestination(const ImageLocation& location,
+                                                                  const TransportOptions& options);
+
+}  // namespace floe::converter
