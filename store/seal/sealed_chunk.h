@@ -25,6 +25,7 @@ class VerifiedSealed {
 
  private:
   friend absl::StatusOr<VerifiedSealed> VerifyById(const ChunkId& id, SealedBytes bytes);
+  friend VerifiedSealed NameSealed(SealedBytes bytes);
   friend class DiskEntryMac;  // store/tier: the MAC check
   VerifiedSealed(const ChunkId& id, SealedBytes bytes) : id_(id), bytes_(std::move(bytes)) {}
 
@@ -34,5 +35,8 @@ class VerifiedSealed {
 
 // DATA_LOSS when SHA-256 of `bytes` is not `id`.
 absl::StatusOr<VerifiedSealed> VerifyById(const ChunkId& id, SealedBytes bytes);
+
+// Computes the id of bytes that this process sealed, and so checks them once, not twice.
+VerifiedSealed NameSealed(SealedBytes bytes);
 
 }  // namespace floe::store
