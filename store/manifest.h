@@ -50,7 +50,7 @@ struct Manifest {
   ~Manifest();  // wipes the chunk keys
   Manifest();
   Manifest(Manifest&&) = default;
-  Manifest& operator=(Manifest&&) = default;
+  Manifest& operator=(Manifest&&) noexcept;  // `other` gets, and later wipes, what was here
   Manifest(const Manifest&) = delete;
   Manifest& operator=(const Manifest&) = delete;
 };
@@ -82,6 +82,8 @@ struct ManifestEnvelope {
 // Bounds and grammar only. FAILED_PRECONDITION for a newer version or an unknown critical flag,
 // INVALID_ARGUMENT for anything malformed.
 absl::StatusOr<ManifestEnvelope> ParseManifestEnvelope(ByteView file);
+// The same for a record BODY | SIGNATURES of the store.
+absl::StatusOr<ManifestEnvelope> ParseManifestRecord(ByteView record);
 
 // Reader's order (store.md): bounds, signature, unwrap, commit, open, table checks.
 // PERMISSION_DENIED: no trusted signature, or no recipient key opens it; the text says which and
