@@ -49,6 +49,16 @@ class Unwrapper {
   virtual absl::StatusOr<Secret> Unwrap(const RecipientStanza& stanza) const = 0;
 };
 
+// A recipient key with its id, LocalKeyId(key).
+struct LocalKey {
+  std::string id;
+  Secret key;  // 32 bytes
+};
+// The public name of a recipient key: 16 bytes derived from it, in hexadecimal.
+std::string LocalKeyId(const Secret& key);
+// Opens stanzas of scheme "local" whose hint is one of the keys' ids.
+std::unique_ptr<Unwrapper> MakeLocalUnwrapper(std::vector<LocalKey> keys);
+
 // The keys of this machine. Immutable after building, thread safe.
 class KeyRing {
  public:
