@@ -3,11 +3,11 @@
 
 #include <unistd.h>
 
-#include "absl/strings/ascii.h"
+#include <cstdint>
+#include <fstream>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "base/file.h"
 
 namespace floe::snapshotter {
 namespace {
@@ -18,11 +18,10 @@ std::vector<Mount> Bind(const std::string& source, const char* access) {
 
 // The initial user namespace maps everything onto itself.
 bool InUserNamespace() {
-  const auto map = ReadWholeFile("/proc/self/uid_map", 1 << 16);
-  if (!map.ok() || map->empty()) return false;
-  const std::vector<absl::string_view> words =
-      absl::StrSplit(AsText(*map), absl::ByAnyChar(" \n\t"), absl::SkipEmpty());
-  return words != std::vector<absl::string_view>{"0", "0", "4294967295"};
+  std::ifstream map("/proc/self/uid_map");
+  uint64_t container = 0, host = 0, length = 0;
+  if (!(map >> container >> host >> length)) return false;
+  return container != 0 || host != 0 || length != UINT32_MAX;
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ struct MountInputs {
   std::vector<std::string> overlay_options;
 };
 
-// Without parents, and for a view of one layer, a bind (containerd unpacks whiteouts into an overlay's
-// upper directory, but has nothing to hide without parents); otherwise an overlay.
+// Without parents, and for a view of one layer, a bind (containerd unpacks whiteouts into an
+// overlay's upper directory, but has nothing to hide without parents); otherwise an overlay.
 std::vector<Mount> BuildMounts(const MountInputs& inputs);
 
 // Options every overlay of ours needs on this machine: "index=off" where the kernel knows it (upper

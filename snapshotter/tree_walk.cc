@@ -61,8 +61,7 @@ class Walk {
     const size_t parent_length = path_.size();
     absl::StrAppend(&path_, path_.empty() ? "" : "/", name);
     auto restore = absl::MakeCleanup([&] { path_.resize(parent_length); });
-    FLOE_ASSIGN_OR_RETURN(const Descend descend,
-                          visitor_.Enter({current_.get(), name, path_, st}));
+    FLOE_ASSIGN_OR_RETURN(const Descend descend, visitor_.Enter({current_.get(), name, path_, st}));
     if (!S_ISDIR(st.st_mode) || descend == Descend::kNo || st.st_dev != device_) {
       return absl::OkStatus();
     }
@@ -159,7 +158,8 @@ absl::Status RemoveTree(const std::string& directory, const std::string& name) {
   FLOE_RETURN_IF_ERROR(Annotate(WalkTree(root->get(), remover), path));
   if (rmdir(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   if (errno == EBUSY) {
-    return absl::FailedPreconditionError(absl::StrCat("remove ", path, ": something is mounted there"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("remove ", path, ": something is mounted there"));
   }
   return ErrnoStatus(errno, absl::StrCat("remove ", path));
 }

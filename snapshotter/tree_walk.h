@@ -21,8 +21,8 @@ struct TreeEntry {
 
 enum class Descend { kYes, kNo };
 
-// Called in the order of a walk: a directory's entries by name, each directory's content between its
-// Enter and its Leave. An error ends the walk.
+// Called in the order of a walk: a directory's entries by name, each directory's content between
+// its Enter and its Leave. An error ends the walk.
 class TreeVisitor {
  public:
   virtual ~TreeVisitor() = default;
@@ -36,8 +36,8 @@ class TreeVisitor {
 // meanwhile are skipped; ABORTED when a directory was moved while the walk was inside.
 absl::Status WalkTree(int root, TreeVisitor& visitor);
 
-// Removes `directory`/`name` with all its content; absence is fine. Other file systems mounted below
-// are left alone and make it fail with FAILED_PRECONDITION.
+// Removes `directory`/`name` with all its content; absence is fine. Other file systems mounted
+// below are left alone and make it fail with FAILED_PRECONDITION.
 absl::Status RemoveTree(const std::string& directory, const std::string& name);
 
 // The names in a directory (borrowed descriptor), sorted, without "." and "..".

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Remembers what active snapshots occupy. CRI asks for every container each ten seconds; measuring a
-// big writable layer each time would keep the disk busy.
+// Remembers what active snapshots occupy. CRI asks for every container each ten seconds; measuring
+// a big writable layer each time would keep the disk busy.
 #pragma once
 
 #include <chrono>

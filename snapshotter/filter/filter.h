@@ -28,8 +28,7 @@ class RE2;
 namespace floe::snapshotter {
 
 // Value of a field path; nullopt: the field is absent.
-using FieldReader =
-    std::function<std::optional<std::string>(const std::vector<std::string>& path)>;
+using FieldReader = std::function<std::optional<std::string>(const std::vector<std::string>& path)>;
 
 // A parsed filter: several expressions, any of which may match. Immutable, thread safe.
 class Filter {

@@ -14,8 +14,8 @@ bool IsQuote(char c) { return c == '"' || c == '/' || c == '|'; }
 // Unicode's white space, as Go's unicode.IsSpace has it.
 bool IsSpace(uint32_t c) {
   return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-         c == 0x205f || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
 }
 
 // A bare value holds anything visible but the comma.
@@ -95,8 +95,7 @@ Token FilterScanner::Next() {
   } else if (value_next_ && IsValueCodePoint(c.value)) {
     kind = TokenKind::kValue;
     value_next_ = false;
-    for (; c.length > 0 && IsValueCodePoint(c.value);
-         c = DecodeUtf8(input_.substr(position_))) {
+    for (; c.length > 0 && IsValueCodePoint(c.value); c = DecodeUtf8(input_.substr(position_))) {
       position_ += c.length;
     }
   } else if (IsFieldByte(first)) {

@@ -120,8 +120,6 @@ absl::StatusOr<Statement> Database::Prepare(absl::string_view sql) {
   return Statement(raw_, slot);
 }
 
-int64_t Database::LastInsertId() const { return sqlite3_last_insert_rowid(raw_); }
-
 absl::StatusOr<Transaction> Transaction::Begin(Database& database) {
   FLOE_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
   return Transaction(database);

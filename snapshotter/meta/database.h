@@ -55,7 +55,6 @@ class Database {
   absl::Status Execute(const std::string& sql);
   // `sql` is a literal of ours; the compiled statement is kept. One user of one text at a time.
   absl::StatusOr<Statement> Prepare(absl::string_view sql);
-  int64_t LastInsertId() const;
 
  private:
   explicit Database(sqlite3* raw) : raw_(raw) {}

@@ -59,7 +59,7 @@ struct Metastore::Row {
 
   static Row From(const Statement& s) {
     Row row;
-    row.layer = {s.Integer(0), s.Text(1)};
+    row.layer = {s.Integer(0), s.Text(1), s.Text(2)};
     row.info.name = s.Text(2);
     row.info.parent = s.Text(3);
     row.info.kind = static_cast<Kind>(s.Integer(4));
@@ -71,7 +71,7 @@ struct Metastore::Row {
   }
 };
 
-#define FLOE_SELECT_ROW                                                               \
+#define FLOE_SELECT_ROW                                                              \
   "SELECT s.id, s.manifest, s.name, p.name, s.kind, s.created, s.updated, s.bytes, " \
   "s.inodes, s.parent FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent "
 
@@ -97,11 +97,18 @@ absl::Status Metastore::Migrate() {
     version = query.Integer(0);
   }
   if (version > kSchemaVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("written by a newer floe (schema ", version, ", this one knows ",
-                     kSchemaVersion, "); install that version again"));
+    return absl::FailedPreconditionError(absl::StrCat("written by a newer floe (schema ", version,
+                                                      ", this one knows ", kSchemaVersion,
+                                                      "); install that version again"));
   }
   if (version == 0) FLOE_RETURN_IF_ERROR(database_->Execute(kSchema));
+  {
+    FLOE_ASSIGN_OR_RETURN(
+        Statement query,
+        database_->Prepare("SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'"));
+    FLOE_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (found) next_id_ = query.Integer(0) + 1;
+  }
   return transaction.Commit();
 }
 
@@ -123,11 +130,11 @@ absl::StatusOr<std::vector<Layer>> Metastore::Chain(int64_t parent) {
   while (parent != kNoParent) {
     FLOE_ASSIGN_OR_RETURN(
         Statement query,
-        database_->Prepare("SELECT id, manifest, parent FROM snapshots WHERE id = ?"));
+        database_->Prepare("SELECT id, manifest, name, parent FROM snapshots WHERE id = ?"));
     FLOE_ASSIGN_OR_RETURN(const bool found, query.Bind(parent).Step());
     if (!found) return absl::InternalError(absl::StrCat("parent ", parent, " has no record"));
-    chain.push_back({query.Integer(0), query.Text(1)});
-    parent = query.Integer(2);
+    chain.push_back({query.Integer(0), query.Text(1), query.Text(2)});
+    parent = query.Integer(3);
   }
   return chain;
 }
@@ -152,7 +159,8 @@ absl::Status Metastore::WriteLabels(int64_t id, const Labels& labels) {
   }
   for (const auto& [key, value] : labels) {
     if (value.empty()) continue;
-    FLOE_ASSIGN_OR_RETURN(Statement insert, database_->Prepare("INSERT INTO labels VALUES (?,?,?)"));
+    FLOE_ASSIGN_OR_RETURN(Statement insert,
+                          database_->Prepare("INSERT INTO labels VALUES (?,?,?)"));
     FLOE_RETURN_IF_ERROR(insert.Bind(id).Bind(key).Bind(value).Run());
   }
   return absl::OkStatus();
@@ -179,24 +187,24 @@ absl::StatusOr<int64_t> Metastore::ParentForCreate(const std::string& parent) {
   return row->layer.id;
 }
 
-absl::StatusOr<Snapshot> Metastore::Create(
-    Kind kind, const std::string& key, const std::string& parent, const Labels& labels,
-    const std::function<absl::Status(int64_t id)>& publish) {
+absl::StatusOr<Snapshot> Metastore::Create(Kind kind, const std::string& key,
+                                           const std::string& parent, const Labels& labels,
+                                           const std::function<absl::Status(int64_t id)>& publish) {
   if (key.empty()) return absl::InvalidArgumentError("a snapshot needs a key");
   MutexLock lock(mutex_);
   FLOE_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
   FLOE_ASSIGN_OR_RETURN(const int64_t parent_id, ParentForCreate(parent));
   FLOE_ASSIGN_OR_RETURN(const std::optional<Row> taken, Find(key));
   if (taken) return absl::AlreadyExistsError(absl::StrCat("snapshot ", key, " exists already"));
+  const int64_t id = next_id_++;
   {
     FLOE_ASSIGN_OR_RETURN(
         Statement insert,
-        database_->Prepare("INSERT INTO snapshots (name, parent, kind, created, updated) "
-                           "VALUES (?1, nullif(?2, 0), ?3, ?4, ?4)"));
-    insert.Bind(key).Bind(parent_id).Bind(static_cast<int64_t>(kind)).Bind(Now());
+        database_->Prepare("INSERT INTO snapshots (id, name, parent, kind, created, updated) "
+                           "VALUES (?1, ?2, nullif(?3, 0), ?4, ?5, ?5)"));
+    insert.Bind(id).Bind(key).Bind(parent_id).Bind(static_cast<int64_t>(kind)).Bind(Now());
     FLOE_RETURN_IF_ERROR(insert.Run());
   }
-  const int64_t id = database_->LastInsertId();
   FLOE_RETURN_IF_ERROR(WriteLabels(id, labels));
   FLOE_RETURN_IF_ERROR(publish(id));
   FLOE_ASSIGN_OR_RETURN(Row row, FindExisting(key));
@@ -269,7 +277,8 @@ absl::Status Metastore::Remove(const std::string& key) {
     }
   }
   {
-    FLOE_ASSIGN_OR_RETURN(Statement erase, database_->Prepare("DELETE FROM snapshots WHERE id = ?"));
+    FLOE_ASSIGN_OR_RETURN(Statement erase,
+                          database_->Prepare("DELETE FROM snapshots WHERE id = ?"));
     FLOE_RETURN_IF_ERROR(erase.Bind(row.layer.id).Run());
   }
   {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records of all snapshots, in SQLite. Codes and semantics are those of containerd's own metadata
-// (the proxy client and containerd's garbage collector rely on them); the schema is in
+// The records of all snapshots, in SQLite. Codes and semantics are those of containerd's own
+// metadata (the proxy client and containerd's garbage collector rely on them); the schema is in
 // doc/snapshotter-state.md.
 //
 // Thread safe. Every change is one transaction, durable when the call returns OK; a failed call
@@ -27,9 +27,9 @@ class Metastore {
   // `clock` must outlive it. FAILED_PRECONDITION when a newer floe wrote the file.
   static absl::StatusOr<std::unique_ptr<Metastore>> Open(const std::string& path, Clock& clock);
 
-  // A new active snapshot or view. NOT_FOUND: no such parent; INVALID_ARGUMENT: parent not committed,
-  // or no key; ALREADY_EXISTS: the key is taken. `publish` runs inside the transaction, when the id
-  // is known, and its error undoes everything: it puts the directory in place.
+  // A new active snapshot or view. NOT_FOUND: no such parent; INVALID_ARGUMENT: parent not
+  // committed, or no key; ALREADY_EXISTS: the key is taken. `publish` runs inside the transaction,
+  // when the id is known, and its error undoes everything: it puts the directory in place.
   absl::StatusOr<Snapshot> Create(Kind kind, const std::string& key, const std::string& parent,
                                   const Labels& labels,
                                   const std::function<absl::Status(int64_t id)>& publish)
@@ -90,6 +90,9 @@ class Metastore {
   int64_t Now();
 
   Mutex mutex_;
+  // Ids are not taken from SQLite: a rolled back transaction would give its id out again, while the
+  // directory made for it is still being removed.
+  int64_t next_id_ FLOE_GUARDED_BY(mutex_) = 1;
   const std::unique_ptr<Database> database_;  // used with mutex_ held
   Clock& clock_;
 };

@@ -11,7 +11,7 @@ absl::StatusOr<std::vector<Layer>> Layers(Database& database, absl::string_view 
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const bool row, query.Step());
     if (!row) return layers;
-    layers.push_back({query.Integer(0), query.Text(1)});
+    layers.push_back({query.Integer(0), query.Text(1), ""});
   }
 }
 

@@ -34,11 +34,13 @@ struct Usage {
   bool operator==(const Usage&) const = default;
 };
 
-// One layer of a chain. `id` names its directory snapshots/<id>; `manifest` is empty for an ordinary
-// layer, else the name of a file in manifests/: the layer is a floe layer for good.
+// One layer of a chain. `id` names its directory snapshots/<id>; `manifest` is empty for an
+// ordinary layer, else the name of a file in manifests/: the layer is a floe layer for good. `name`
+// is the snapshot's, empty once that is removed.
 struct Layer {
   int64_t id = 0;
   std::string manifest;
+  std::string name;
 
   bool floe() const { return !manifest.empty(); }
   bool operator==(const Layer&) const = default;

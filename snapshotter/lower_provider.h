@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the snapshotter needs of mounted images: directories to put under an overlay. The real one
+// is ImageLowers (mount/); tests have their own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "mount/idmap.h"
+
+namespace floe::snapshotter {
+
+struct LowerRequest {
+  std::string manifest;  // name of the file in manifests/; equal names share one mount
+  std::string label;     // what logs call the image
+  std::string holder;    // who needs it; counts once however often it asks
+  const mount::IdMapping* mapping = nullptr;  // seen through it; null: as it is
+  SteadyTime deadline = kNoDeadline;
+};
+
+struct HeldLower {
+  std::string manifest;
+  std::string holder;
+  std::optional<mount::IdMapping> mapping;
+};
+
+// Thread safe. Errors as the user shall see them: FAILED_PRECONDITION (the image cannot be used
+// here; reason and remedy), UNAVAILABLE (try again).
+class LowerProvider {
+ public:
+  virtual ~LowerProvider() = default;
+
+  // A directory that shows the image, alive when this returns: mounted now if it was not.
+  virtual absl::StatusOr<std::string> Acquire(const LowerRequest& request) = 0;
+  // The holder needs nothing any more. Unknown holders are fine.
+  virtual absl::Status Release(const std::string& holder) = 0;
+  // Once, before the first call of Acquire: what was held when an earlier process ended.
+  virtual absl::Status Recover(const std::vector<HeldLower>& held) = 0;
+
+  // The directory of ordinary layers (snapshots/) seen through a mapping.
+  virtual absl::StatusOr<std::string> MappedLayers(const mount::IdMapping& mapping,
+                                                   SteadyTime deadline) = 0;
+};
+
+}  // namespace floe::snapshotter
