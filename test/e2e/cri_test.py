@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# ctest: timeout=300
+"""What a kubelet asks: pull, host-network pod, exec, stats, imagefsinfo, remove pod and image, with floe as CRI's snapshotter."""
+import json
+import os
+
+from harness import Containerd, Converter, Floe, Registry, World, check, equal, main, on_both, pause_image, small_image
+
+
+def kubelet_calls(box, version):
+    world = World(box, version, pause=pause_image(box))
+    ref, node = world.converted(), world.node
+    node.cri("pull", ref)
+    ids = json.loads(node.cri("run", "pod1", ref, box.folder("podlogs"), "sleep", "100000"))
+    equal(node.cri("exec", ids["container"], "cat", "/etc/release"), "two\n", "exec over CRI")
+    equal(node.cri("exec", ids["container"], "wc", "-c", "/data/file1").split()[0], str(1 << 20), "a cold file over CRI")
+    equal(len(world.floe.mounts()), 1, "mounts of the image")
+    stats = node.cri("stats", ids["container"])
+    check("writable_layer" in stats, "stats tell the writable layer: %s", stats)
+    info = node.cri("imagefsinfo")
+    check("image_filesystems" in info, "imagefsinfo: %s", info)
+    if version == "2.4":
+        check(world.floe.root in info, "imagefsinfo names the snapshotter's root: %s", info)
+    node.cri("rmp", ids["pod"])
+    node.cri("rmi", ref)
+    node.cri("rmi", node.pause)
+    world.converter.floe("store", "check")
+
+
+def image_folder_on_1_6(box):
+    """1.6 ignores exports.root and looks below its own root: floe's root must be that folder (tiny-layer trap 8)."""
+    registry, converter = Registry(box), Converter(box)
+    pause = registry.push_layout(pause_image(box), "pause:1")
+    ordinary = registry.push_layout(small_image(box), "small:1")
+    ref = registry.ref("small:floe")
+    converter.convert("docker://" + ordinary, "docker://" + ref)
+    root = os.path.join(box.folder("node"), "root", "io.containerd.snapshotter.v1.floe")
+    os.makedirs(os.path.dirname(root))
+    floe = Floe(box, converter, root=root)
+    node = Containerd(box, "1.6", floe=floe, pause=pause)
+    node.cri("pull", ref)
+    info = json.loads(node.cri("imagefsinfo"))
+    equal(info["image_filesystems"][0]["fs_id"]["mountpoint"], root, "imagefsinfo")
+
+
+if __name__ == "__main__":
+    main(on_both(kubelet_calls) + [image_folder_on_1_6])

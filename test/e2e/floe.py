@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""floe's own parts in a sandbox: a store with its keys (`Converter`), the daemons of a node (`Floe`), and both with a containerd
+and a registry as one small world (`World`)."""
+import json
+import os
+import re
+import signal
+import struct
+
+from fixtures import small_image
+from nodes import Containerd, Registry, program
+from sandbox import check, drop_page_cache, mounts_below, processes, wait_until
+
+
+class Converter:
+    """A folder store, a key directory, and `floe` with both."""
+
+    def __init__(self, box, name="store"):
+        self.box = box
+        self.folder = box.path(name)
+        self.keys = box.path(name + "-keys")
+        self.config = box.write(name + ".toml", '[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n' % (self.folder, self.keys))
+        self.env = {"FLOE_CONFIG": self.config}
+        self.floe("store", "init", "folder:" + self.folder)
+
+    def floe(self, *args, code=0):
+        return self.box.run([program("floe")] + list(args), self.env, code)
+
+    def json(self, *args):
+        return json.loads(self.floe("--json", *args))
+
+    def convert(self, source, target, *flags):
+        return self.json("convert", "--plain-http", *flags, source, target)
+
+    def stored_bytes(self):
+        return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(self.folder) for name in names)
+
+    def chunks(self):
+        """Paths of all sealed chunks."""
+        return sorted(os.path.join(folder, name) for folder, _, names in os.walk(self.folder) for name in names
+                      if re.fullmatch(r"[0-9a-f]{64}", name) and "/c/" in folder)
+
+
+class Counter:
+    """The folder store as a node sees it: through a file system that counts. `hide` makes it unreachable."""
+
+    def __init__(self, box, folder, name="counted"):
+        self.box, self.source = box, folder
+        self.folder = box.folder(name)
+        self.counters = box.path(name + ".counters")
+        self.hidden = False
+        self.show()
+        box.undo.callback(self.hide)
+
+    def show(self):
+        self.box.run([program("counting_fs"), self.source, self.folder, self.counters, "-o", "allow_other,default_permissions"])
+        self.hidden = False
+
+    def hide(self):
+        if not self.hidden:
+            self.box.run(["umount", "-l", self.folder])
+            self.hidden = True
+
+    def bytes(self):
+        with open(self.counters, "rb") as counters:
+            return struct.unpack("<QQQQ", counters.read(32))[0]
+
+    def hold(self, on):
+        """While held, whoever reads the store waits."""
+        with open(self.counters, "r+b") as counters:
+            counters.seek(24)
+            counters.write(struct.pack("<Q", 1 if on else 0))
+
+
+class Floe:
+    """floe-snapshotter with its keeper and fusefs, every path of its own."""
+
+    def __init__(self, box, converter, name="node", store=None, root=None, settings=""):
+        self.box, self.name, self.converter = box, name, converter
+        self.dir = box.folder(name + "-floe")
+        os.chmod(box.dir, 0o755)
+        self.root = root or os.path.join(self.dir, "root")
+        self.cache = os.path.join(self.dir, "cache")
+        self.runtime = os.path.join(self.dir, "run")
+        self.socket = os.path.join(self.runtime, "snapshotter.sock")
+        self.config = box.write(name + "-floe/floe.toml", self.settings(store or converter.folder) + settings)
+        self.argv = [program("floe-snapshotter"), "--root", self.root, "--socket", self.socket, "--runtime-dir", self.runtime,
+                     "--config", self.config]
+        self.daemon = None
+        self.start()
+        box.undo.callback(self.shutdown)
+
+    def settings(self, store):
+        return ('[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n[fusefs]\ncache_dir = "%s"\nfree_share = 0.0\n'
+                % (store, self.converter.keys, self.cache))
+
+    def start(self):
+        if self.daemon is None:
+            self.daemon = self.box.daemon(self.name + "-floe-snapshotter", self.argv)
+        else:
+            self.daemon.start()
+        wait_until("floe-snapshotter answers", lambda: self.daemon.require_alive() and os.path.exists(self.socket) and self.fusefs())
+
+    def fusefs(self):
+        """Pid of this node's floe-fusefs, or None."""
+        mine = []
+        for pid in processes("floe-fusefs"):
+            with open("/proc/%d/cmdline" % pid) as line:
+                if self.runtime in line.read():
+                    mine.append(pid)
+        return mine[-1] if mine else None
+
+    def kill_fusefs(self):
+        """SIGKILL, and back when another process serves."""
+        old = self.fusefs()
+        os.kill(old, signal.SIGKILL)
+        return wait_until("another floe-fusefs", lambda: self.fusefs() not in (None, old) and self.fusefs())
+
+    def kill_without_restart(self):
+        """SIGKILL of fusefs while no snapshotter lives that would start it again."""
+        check(not self.daemon.alive(), "floe-snapshotter would start fusefs again")
+        os.kill(self.fusefs(), signal.SIGKILL)
+        wait_until("floe-fusefs is gone", lambda: self.fusefs() is None)
+
+    def restart(self):
+        """Stops the snapshotter in order and starts it again; fusefs and mounts run on."""
+        self.daemon.stop()
+        self.start()
+
+    def shutdown(self):
+        """Ends everything floe runs on this node."""
+        self.daemon.stop()
+        self.box.run([program("floe-snapshotter"), "shutdown"] + self.argv[1:], code=None)
+
+    def restart_both(self):
+        """Both daemons new, caches in memory gone; the keeper holds what containers need."""
+        self.kill_fusefs()
+        self.restart()
+
+    def mounts(self):
+        """EROFS mounts of this node, each an image."""
+        return mounts_below(os.path.join(self.root, "mounts"))
+
+    def metrics(self):
+        """{name{labels}: value} of floe-fusefs."""
+        text = self.box.run([program("floe-fusefs"), "metrics", "--control", os.path.join(self.runtime, "fusefs.sock")])
+        values = {}
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                key, value = line.rsplit(" ", 1)
+                values[key] = float(value)
+        return values
+
+    def fetched_bytes(self):
+        """What floe itself says it fetched from the origin."""
+        found = [value for key, value in self.metrics().items() if re.match(r"floe_\w*bytes\w*\{[^}]*origin", key)]
+        check(found, "no metric tells the bytes from the origin")
+        return sum(found)
+
+
+class World:
+    """A registry with an ordinary image `small:1`, a store, and one node on which floe is the snapshotter."""
+
+    def __init__(self, box, version, layout=None, name="small", counted=False, pause=None, settings=""):
+        self.box, self.version = box, version
+        self.registry = Registry(box)
+        self.converter = Converter(box)
+        self.layout = layout or small_image(box)
+        self.ordinary = self.registry.push_layout(self.layout, name + ":1")
+        self.counter = Counter(box, self.converter.folder) if counted else None
+        self.settings = settings
+        self.pause = self.registry.push_layout(pause, "pause:1") if pause else None
+        self.node, self.floe = self.add_node("node")
+
+    def add_node(self, name):
+        """Another machine: nothing of an image is there yet."""
+        floe = Floe(self.box, self.converter, name, self.counter.folder if self.counter else None, settings=self.settings)
+        return Containerd(self.box, self.version, name, floe=floe, pause=self.pause), floe
+
+    def converted(self, name="small:floe", *flags):
+        """The ordinary image converted registry to registry; its reference."""
+        self.report = self.converter.convert("docker://" + self.ordinary, "docker://" + self.registry.ref(name), *flags)
+        return self.registry.ref(name)
+
+    def cold(self):
+        drop_page_cache()
+
+    def nothing_pinned(self, floe=None, node=None):
+        """After images and containers are gone: containerd knows no snapshot, and floe holds no mount and no image."""
+        floe, node = floe or self.floe, node or self.node
+        wait_until("containerd's snapshots are collected", lambda: not node.snapshots())
+        wait_until("no mount is left, but there is " + " ".join(floe.mounts()), lambda: not floe.mounts())
+        left = os.listdir(os.path.join(floe.root, "snapshots")) if os.path.isdir(os.path.join(floe.root, "snapshots")) else []
+        wait_until("snapshot folders are gone: " + " ".join(left), lambda: not os.listdir(os.path.join(floe.root, "snapshots")))
+        wait_until("manifests are gone", lambda: not os.listdir(os.path.join(floe.root, "manifests")))

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# ctest: serial timeout=900 cost=900
+"""Five real images, each from an empty node: what its typical start fetches, counted by a file system in front of the store that
+knows nothing of floe. A second container fetches nothing; neither does a third after both daemons were restarted, the page cache
+dropped and the store made unreachable; all print the same. floe's own metric agrees within 2 %."""
+from harness import World, check, equal, main, real_image
+
+STARTS = {  # image: command, share of its stored bytes that may be fetched
+    "python": ("python3 -c 'import numpy, scipy, pandas; print(numpy.arange(10).sum(), pandas.Series([1, 2]).mean())'", 0.30),
+    "node": ("node -e 'console.log(\"floe\", 6 * 7)'", 0.25),
+    "jre": ("java -version 2>&1 | head -1", 0.25),
+    "gcc": ("gcc -o /tmp/hello /srv/hello.c && /tmp/hello", 0.25),
+    "postgres": ("cd /tmp && install -d -o postgres pg && su postgres -c '/usr/lib/postgresql/15/bin/initdb -D /tmp/pg >/dev/null && "
+                 "echo \"select 6*7;\" | /usr/lib/postgresql/15/bin/postgres --single -D /tmp/pg postgres' | grep -m1 42", 0.25),
+}
+
+
+def start_of(name, version):
+    def test(box):
+        command, limit = STARTS[name]
+        world = World(box, version, layout=real_image(name), name=name, counted=True)
+        ref, node = world.converted(name + ":floe"), world.node
+        stored = sum_of_chunks(world)
+        node.pull(ref)
+
+        def run(container):
+            return node.ctr_run(ref, "sh", "-c", command, name=container)
+
+        wanted = run("first")
+        fetched, told = world.counter.bytes(), world.floe.fetched_bytes()
+        share = fetched / stored
+        print("  %-8s on %s: %.1f MB stored, ordinary image %.1f MB, fetched %.1f MB = %.1f %%, metric says %.1f MB" % (
+            name, version, stored / 1e6, world.registry.layer_bytes(name + ":1") / 1e6, fetched / 1e6, 100 * share, told / 1e6))
+        check(share < limit, "%s fetched %.1f %% of its stored bytes, limit %.0f %%", name, 100 * share, 100 * limit)
+        check(abs(told - fetched) <= 0.02 * fetched, "floe's metric says %d bytes, the file system counted %d", told, fetched)
+        equal(run("second"), wanted, "second container")
+        equal(world.counter.bytes() - fetched, 0, "bytes fetched for the second container")
+        world.floe.restart_both()
+        world.cold()
+        world.counter.hide()
+        equal(run("third"), wanted, "third container, new daemons, cold page cache, no store")
+        node.remove_image(ref)
+        world.nothing_pinned()
+    test.label = "start of %s on containerd %s" % (name, version)
+    return test
+
+
+def sum_of_chunks(world):
+    import os
+    return sum(os.path.getsize(path) for path in world.converter.chunks())
+
+
+if __name__ == "__main__":
+    main([start_of(name, "2.4") for name in STARTS] + [start_of("node", "1.6")])
