@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opened chunks for everybody who waits for one: from the memory tier, or fetched once and opened
+// once however many readers wait.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "fusefs/image/deadline_timer.h"
+#include "store/chunk_store.h"
+#include "store/seal/seal.h"
+#include "store/tier/memory_tier.h"
+
+namespace floe::fusefs {
+
+using OpenedChunk = store::OpenedBytes;  // shared_ptr<const Bytes>, exactly raw_length bytes
+
+struct LoaderCounters {
+  Counter* fetches = nullptr;        // sealed chunks asked for
+  Counter* joined = nullptr;         // loads that found theirs under way
+  Counter* open_failures = nullptr;  // fetched, but not what the manifest says
+};
+
+// Thread safe.
+class ChunkLoader : public std::enable_shared_from_this<ChunkLoader> {
+ public:
+  using LoadCallback = std::function<void(absl::StatusOr<OpenedChunk>)>;
+
+  // All borrowed, and must outlive every load. `workers` checks, decrypts and decompresses.
+  ChunkLoader(store::MemoryTier& memory, Executor& workers, DeadlineTimer& timer, Clock& clock,
+              LoaderCounters counters = {});
+
+  // Calls `done` exactly once: at once on this thread when the chunk is in memory, else later on
+  // another. At options.deadline the answer is DEADLINE_EXCEEDED whatever the source does; others
+  // who wait for the same chunk go on waiting. Errors name the chunk.
+  // `ref` is copied. `source` is kept until the fetch ends.
+  void Load(const store::ChunkRef& ref, const std::shared_ptr<store::ChunkStore>& source,
+            const store::RequestOptions& options, LoadCallback done) FLOE_EXCLUDES(mutex_);
+
+ private:
+  // One reader that waits: answered by the flight or by its own deadline, whichever comes first.
+  struct Waiter;
+  struct Waiting;
+  struct Flight;
+
+  DeadlineTimer::Handle WatchDeadline(const std::shared_ptr<Waiter>& waiter,
+                                      const store::RequestOptions& options,
+                                      const store::ChunkId& id);
+  void Answer(const Waiting& waiting, const absl::StatusOr<OpenedChunk>& chunk);
+  std::shared_ptr<Flight> SplitLate(const Flight& flight, std::vector<Waiting>& waiters)
+      FLOE_REQUIRES(mutex_);
+
+  void Launch(const std::shared_ptr<Flight>& flight, const store::RequestOptions& options);
+  void Fetched(const std::shared_ptr<Flight>& flight, absl::StatusOr<store::FetchedChunk> fetched);
+  absl::StatusOr<OpenedChunk> Open(const store::ChunkRef& ref, store::FetchedChunk fetched);
+  void Land(const std::shared_ptr<Flight>& flight, const absl::StatusOr<OpenedChunk>& chunk)
+      FLOE_EXCLUDES(mutex_);
+
+  store::MemoryTier& memory_;
+  Executor& workers_;
+  DeadlineTimer& timer_;
+  Clock& clock_;
+  const LoaderCounters counters_;
+
+  Mutex mutex_;
+  std::unordered_map<store::OpenedKey, std::shared_ptr<Flight>, store::OpenedKeyHash> flights_
+      FLOE_GUARDED_BY(mutex_);
+};
+
+}  // namespace floe::fusefs
