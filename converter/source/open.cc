@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/source/open.h"
+
+#include "absl/strings/str_cat.h"
+#include "converter/source/oci_layout.h"
+
+namespace floe::converter {
+namespace {
+
+absl::StatusOr<const ContainerdTransport*> Containerd(const TransportOptions& options) {
+  if (options.containerd_transport != nullptr) return options.containerd_transport;
+  return absl::FailedPreconditionError(
+      "containerd:// needs gRPC, and this floe was built without it (FLOE_GRPC=OFF)");
+}
+
+absl::Status Unknown(const ImageLocation& location) {
+  return absl::InvalidArgumentError(absl::StrCat(location.ToString(), ": unknown transport"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ImageSource>> OpenSource(const ImageLocation& location,
+                                                        const TransportOptions& options) {
+  switch (location.transport) {
+    case Transport::kContainerd: {
+      FLOE_ASSIGN_OR_RETURN(const ContainerdTransport* containerd, Containerd(options));
+      return containerd->OpenSource(location.reference, options.containerd);
+    }
+    case Transport::kOciLayout:
+      return OpenOciLayoutSource(location.path, location.reference);
+    default:
+      return Unknown(location);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDestination(const ImageLocation& location,
+                                                                  const TransportOptions& options) {
+  switch (location.transport) {
+    case Transport::kContainerd: {
+      FLOE_ASSIGN_OR_RETURN(const ContainerdTransport* containerd, Containerd(options));
+      return containerd->OpenDestination(location.reference, options.containerd);
+    }
+    case Transport::kOciLayout:
+      return OpenOciLayoutDestination(location.path, location.reference);
+    default:
+      return Unknown(location);
+  }
+}
+
+}  // namespace floe::converter
