@@ -58,6 +58,9 @@ class ObjectStore {
   virtual std::string Name() const = 0;
 };
 
+// INVALID_ARGUMENT unless `name` is an object's name.
+absl::Status CheckObjectName(absl::string_view name);
+
 // Blocking forms for tools, opening and tests.
 absl::StatusOr<SealedBytes> GetObject(ObjectStore& store, const std::string& name,
                                       uint64_t max_bytes);

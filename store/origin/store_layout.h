@@ -36,6 +36,10 @@ struct StoreInfo {
 enum class RootState { kActive, kRetired, kExpired, kDeleting, kGone };
 std::string RootStateName(RootState state);
 
+// A record may be put into a root that was retired less than this ago: longer than any conversion,
+// plus how long the log may be remembered, plus the difference of two clocks (I7).
+inline constexpr std::chrono::hours kRetirementGrace{24};
+
 struct RootTransition {
   RootId root{};
   RootState state = RootState::kActive;
