@@ -13,6 +13,41 @@ using store::FetchedChunk;
 using store::OpenedKey;
 using store::RequestOptions;
 
+void ChunkSource::Enter(std::function<void()> fetch) {
+  {
+    MutexLock lock(mutex_);
+    if (free_ == 0) {
+      waiting_.push_back(std::move(fetch));
+      return;
+    }
+    --free_;
+  }
+  fetch();
+}
+
+// A loop and not a recursion: a fetch that fails at once leaves from inside its own start.
+void ChunkSource::Leave() {
+  {
+    MutexLock lock(mutex_);
+    ++free_;
+    if (std::exchange(draining_, true)) return;
+  }
+  while (true) {
+    std::function<void()> next;
+    {
+      MutexLock lock(mutex_);
+      if (free_ == 0 || waiting_.empty()) {
+        draining_ = false;
+        return;
+      }
+      --free_;
+      next = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    next();
+  }
+}
+
 struct ChunkLoader::Waiter {
   explicit Waiter(LoadCallback callback) : done(std::move(callback)) {}
   // True when this was the first answer.
@@ -34,7 +69,7 @@ struct ChunkLoader::Waiting {
 // A fetch under way. Its waiters are guarded by the loader's lock.
 struct ChunkLoader::Flight {
   store::ChunkRef ref;
-  std::shared_ptr<store::ChunkStore> source;
+  std::shared_ptr<ChunkSource> source;
   SteadyTime deadline;
   std::vector<Waiting> waiters;
 
@@ -45,7 +80,7 @@ ChunkLoader::ChunkLoader(store::MemoryTier& memory, Executor& workers, DeadlineT
                          Clock& clock, LoaderCounters counters)
     : memory_(memory), workers_(workers), timer_(timer), clock_(clock), counters_(counters) {}
 
-void ChunkLoader::Load(const store::ChunkRef& ref, const std::shared_ptr<store::ChunkStore>& source,
+void ChunkLoader::Load(const store::ChunkRef& ref, const std::shared_ptr<ChunkSource>& source,
                        const RequestOptions& options, LoadCallback done) {
   const OpenedKey key = OpenedKey::Of(ref);
   if (OpenedChunk chunk = memory_.Get(key)) {
@@ -98,10 +133,13 @@ void ChunkLoader::Launch(const std::shared_ptr<Flight>& flight, const RequestOpt
   if (counters_.fetches != nullptr) counters_.fetches->Add();
   RequestOptions fetch = options;
   fetch.cancel = {};  // others may join, and what is fetched is kept
-  flight->source->Get(flight->ref.id, fetch,
-                      [self = shared_from_this(), flight](absl::StatusOr<FetchedChunk> fetched) {
-                        self->Fetched(flight, std::move(fetched));
-                      });
+  flight->source->Enter([self = shared_from_this(), flight, fetch] {
+    flight->source->store().Get(flight->ref.id, fetch,
+                                [self, flight](absl::StatusOr<FetchedChunk> fetched) {
+                                  flight->source->Leave();
+                                  self->Fetched(flight, std::move(fetched));
+                                });
+  });
 }
 
 void ChunkLoader::Fetched(const std::shared_ptr<Flight>& flight,

@@ -3,6 +3,7 @@
 // once however many readers wait.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -19,6 +20,28 @@
 namespace floe::fusefs {
 
 using OpenedChunk = store::OpenedBytes;  // shared_ptr<const Bytes>, exactly raw_length bytes
+
+// Where an image's sealed chunks come from, and how many fetches it may have under way: an image
+// whose chunks do not arrive must not take the places of the others. Thread safe.
+class ChunkSource {
+ public:
+  // `store` is kept alive by somebody else as well, and longer (a ChunkStore must not be destroyed
+  // by its own callback).
+  ChunkSource(std::shared_ptr<store::ChunkStore> store, size_t max_fetches)
+      : store_(std::move(store)), free_(max_fetches) {}
+
+  store::ChunkStore& store() { return *store_; }
+  // Runs `fetch` now or when a place is free. Each Enter is followed by one Leave.
+  void Enter(std::function<void()> fetch) FLOE_EXCLUDES(mutex_);
+  void Leave() FLOE_EXCLUDES(mutex_);
+
+ private:
+  const std::shared_ptr<store::ChunkStore> store_;
+  Mutex mutex_;
+  size_t free_ FLOE_GUARDED_BY(mutex_);
+  bool draining_ FLOE_GUARDED_BY(mutex_) = false;
+  std::deque<std::function<void()>> waiting_ FLOE_GUARDED_BY(mutex_);
+};
 
 struct LoaderCounters {
   Counter* fetches = nullptr;        // sealed chunks asked for
@@ -39,7 +62,7 @@ class ChunkLoader : public std::enable_shared_from_this<ChunkLoader> {
   // another. At options.deadline the answer is DEADLINE_EXCEEDED whatever the source does; others
   // who wait for the same chunk go on waiting. Errors name the chunk.
   // `ref` is copied. `source` is kept until the fetch ends.
-  void Load(const store::ChunkRef& ref, const std::shared_ptr<store::ChunkStore>& source,
+  void Load(const store::ChunkRef& ref, const std::shared_ptr<ChunkSource>& source,
             const store::RequestOptions& options, LoadCallback done) FLOE_EXCLUDES(mutex_);
 
  private:

@@ -60,8 +60,8 @@ std::vector<Extent>::const_iterator FirstTouching(const store::Manifest& manifes
 }  // namespace
 
 ImageReader::ImageReader(std::shared_ptr<const store::Manifest> manifest,
-                         std::shared_ptr<ChunkLoader> loader,
-                         std::shared_ptr<store::ChunkStore> source, std::string label)
+                         std::shared_ptr<ChunkLoader> loader, std::shared_ptr<ChunkSource> source,
+                         std::string label)
     : manifest_(std::move(manifest)),
       loader_(std::move(loader)),
       source_(std::move(source)),

@@ -26,7 +26,7 @@ class ImageReader {
 
   // `source` gives the image's sealed chunks. `label` is what errors call the image.
   ImageReader(std::shared_ptr<const store::Manifest> manifest, std::shared_ptr<ChunkLoader> loader,
-              std::shared_ptr<store::ChunkStore> source, std::string label);
+              std::shared_ptr<ChunkSource> source, std::string label);
 
   // Calls `done` exactly once, with pieces that add up to `length` bytes or with an error that
   // names image and chunk; on this thread when everything is in memory. INVALID_ARGUMENT when the
@@ -55,7 +55,7 @@ class ImageReader {
 
   const std::shared_ptr<const store::Manifest> manifest_;
   const std::shared_ptr<ChunkLoader> loader_;
-  const std::shared_ptr<store::ChunkStore> source_;
+  const std::shared_ptr<ChunkSource> source_;
   const std::string label_;
 };
 

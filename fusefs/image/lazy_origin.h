@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The origin of one root, opened when a chunk is first wanted: a node starts, and serves what it
+// has in its tiers, while the store is missing or out of reach.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "store/chunk_store.h"
+#include "store/origin/open_store.h"
+#include "store/tier/outstanding.h"
+
+namespace floe::fusefs {
+
+// The store, opened once, on demand. A failed attempt is remembered for a second, so that a missing
+// store is not hammered. Thread safe.
+class LazyStore {
+ public:
+  using Opener = std::function<absl::StatusOr<std::shared_ptr<store::StoreHandle>>()>;
+  LazyStore(std::string address, Opener opener, Clock& clock)
+      : address_(std::move(address)), opener_(std::move(opener)), clock_(clock) {}
+
+  const std::string& address() const { return address_; }
+  // nullptr while it is not open.
+  std::shared_ptr<store::StoreHandle> IfOpen() const FLOE_EXCLUDES(mutex_);
+  // Blocks on I/O. UNAVAILABLE (try again) for whatever hinders: the operator may mend it.
+  absl::StatusOr<std::shared_ptr<store::StoreHandle>> Open() FLOE_EXCLUDES(mutex_, opening_);
+
+ private:
+  const std::string address_;
+  const Opener opener_;
+  Clock& clock_;
+  Mutex opening_;  // one attempt at a time
+  mutable Mutex mutex_;
+  std::shared_ptr<store::StoreHandle> handle_ FLOE_GUARDED_BY(mutex_);
+  absl::Status failure_ FLOE_GUARDED_BY(mutex_);
+  SteadyTime failed_at_ FLOE_GUARDED_BY(mutex_){};
+};
+
+// The chunks of one manifest's birth root; where that has none, of the root that the manifest moved
+// to (store.md, "Store layout"). Thread safe.
+class LazyOrigin : public store::ChunkStore {
+ public:
+  // `store` and `blocking` (which runs what waits for I/O) are borrowed and must outlive this.
+  LazyOrigin(LazyStore& store, Executor& blocking, const store::RootId& birth_root,
+             const store::ManifestId& manifest);
+
+  void Get(const store::ChunkId& id, const store::RequestOptions& options,
+           GetCallback done) override;
+  // The read path never writes: PERMISSION_DENIED.
+  void Put(const store::VerifiedSealed& chunk, const store::RequestOptions& options,
+           PutCallback done) override;
+  void List(const std::string& from, size_t limit, const store::RequestOptions& options,
+            ListCallback done) override;
+  absl::Status Sync() override { return absl::OkStatus(); }
+  std::string Name() const override;
+
+ private:
+  std::shared_ptr<store::ChunkStore> Known() const FLOE_EXCLUDES(mutex_);
+  void GetAtBirth(std::shared_ptr<store::StoreHandle> handle, const store::ChunkId& id,
+                  const store::RequestOptions& options, GetCallback done);
+  void Relocate(std::shared_ptr<store::StoreHandle> handle, const store::ChunkId& id,
+                const store::RequestOptions& options, absl::Status miss, GetCallback done);
+
+  LazyStore& store_;
+  Executor& blocking_;
+  const store::RootId birth_root_;
+  const store::ManifestId manifest_;
+  mutable Mutex mutex_;
+  std::shared_ptr<store::ChunkStore> moved_to_ FLOE_GUARDED_BY(mutex_);
+  store::Outstanding outstanding_;
+};
+
+}  // namespace floe::fusefs

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nearest first, fill on the way back: a fast store that may lose things before one that has them.
+#pragma once
+
+#include <memory>
+
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "store/chunk_store.h"
+#include "store/tier/outstanding.h"
+
+namespace floe::store {
+
+// Gets ask `near`; whatever it answers but the chunk, `far` is asked: a damaged or unreadable near
+// tier makes reads slower and never wrong. What `far` gives is checked against its id on `workers`,
+// handed out, and put into `near` (whose refusal nobody hears of). Puts, lists and Sync go to
+// `far`. Thread safe.
+class TieredStore : public ChunkStore {
+ public:
+  // `workers` is borrowed and must outlive this.
+  TieredStore(std::shared_ptr<ChunkStore> near, std::shared_ptr<ChunkStore> far, Executor& workers)
+      : near_(std::move(near)), far_(std::move(far)), workers_(workers) {}
+
+  void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
+  void Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) override {
+    far_->Put(chunk, options, std::move(done));
+  }
+  void List(const std::string& from, size_t limit, const RequestOptions& options,
+            ListCallback done) override {
+    far_->List(from, limit, options, std::move(done));
+  }
+  absl::Status Sync() override { return far_->Sync(); }
+  std::string Name() const override;
+
+ private:
+  void GetFar(const ChunkId& id, const RequestOptions& options, GetCallback done);
+  void Fill(const VerifiedSealed& chunk);
+
+  const std::shared_ptr<ChunkStore> near_;
+  const std::shared_ptr<ChunkStore> far_;
+  Executor& workers_;
+  Outstanding outstanding_;  // last: waits while the others still live
+};
+
+}  // namespace floe::store
