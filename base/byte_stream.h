@@ -13,8 +13,8 @@ namespace floe {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  // Puts 1..out.size() bytes into `out` and gives their number; 0 at the end, reached only after every
-  // check the stream makes (digest, length) has passed. An error is final.
+  // Puts 1..out.size() bytes into `out` and gives their number; 0 at the end, reached only after
+  // every check the stream makes (digest, length) has passed. An error is final.
   virtual absl::StatusOr<size_t> Read(MutableByteView out) = 0;
 };
 
