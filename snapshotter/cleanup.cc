@@ -9,13 +9,13 @@
 
 namespace floe::snapshotter {
 
-absl::StatusOr<std::vector<HeldLower>> Snapshotter::Held(Metastore& meta) {
-  std::vector<HeldLower> held;
+absl::StatusOr<std::vector<LowerRequest>> Snapshotter::Held(Metastore& meta) {
+  std::vector<LowerRequest> held;
   FLOE_ASSIGN_OR_RETURN(std::vector<Layer> layers, meta.FloeLayers());
   FLOE_ASSIGN_OR_RETURN(const std::vector<Layer> removed, meta.Removed());
   layers.insert(layers.end(), removed.begin(), removed.end());
   for (const Layer& layer : layers) {
-    if (layer.floe()) held.push_back({layer.manifest, HolderOf(layer.id), std::nullopt});
+    if (layer.floe()) held.push_back({layer.manifest, layer.name, HolderOf(layer.id), {}, {}});
   }
   FLOE_ASSIGN_OR_RETURN(const std::vector<Info> infos, meta.List());
   for (const Info& info : infos) {
@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<HeldLower>> Snapshotter::Held(Metastore& meta) {
     if (info.kind == Kind::kCommitted || !mapping.ok() || !mapping->has_value()) continue;
     FLOE_ASSIGN_OR_RETURN(const Snapshot snapshot, meta.Get(info.name));
     for (const Layer& layer : snapshot.parents) {
-      if (layer.floe()) held.push_back({layer.manifest, HolderOf(snapshot.self.id), *mapping});
+      held.push_back({layer.manifest, layer.name, HolderOf(snapshot.self.id), *mapping, {}});
     }
   }
   return held;

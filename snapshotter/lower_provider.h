@@ -14,17 +14,13 @@
 namespace floe::snapshotter {
 
 struct LowerRequest {
-  std::string manifest;  // name of the file in manifests/; equal names share one mount
-  std::string label;     // what logs call the image
-  std::string holder;    // who needs it; counts once however often it asks
-  const mount::IdMapping* mapping = nullptr;  // seen through it; null: as it is
-  SteadyTime deadline = kNoDeadline;
-};
-
-struct HeldLower {
+  // Name of the file in manifests/; equal names share one mount. Empty: the directory of ordinary
+  // layers (snapshots/), which then needs a mapping.
   std::string manifest;
-  std::string holder;
-  std::optional<mount::IdMapping> mapping;
+  std::string label;                        // what logs call the image
+  std::string holder;                       // who needs it; counts once however often it asks
+  std::optional<mount::IdMapping> mapping;  // seen through it; none: as it is
+  SteadyTime deadline = kNoDeadline;
 };
 
 // Thread safe. Errors as the user shall see them: FAILED_PRECONDITION (the image cannot be used
@@ -33,16 +29,13 @@ class LowerProvider {
  public:
   virtual ~LowerProvider() = default;
 
-  // A directory that shows the image, alive when this returns: mounted now if it was not.
+  // A directory that shows what was asked for, alive when this returns: mounted now if it was not.
   virtual absl::StatusOr<std::string> Acquire(const LowerRequest& request) = 0;
   // The holder needs nothing any more. Unknown holders are fine.
   virtual absl::Status Release(const std::string& holder) = 0;
-  // Once, before the first call of Acquire: what was held when an earlier process ended.
-  virtual absl::Status Recover(const std::vector<HeldLower>& held) = 0;
-
-  // The directory of ordinary layers (snapshots/) seen through a mapping.
-  virtual absl::StatusOr<std::string> MappedLayers(const mount::IdMapping& mapping,
-                                                   SteadyTime deadline) = 0;
+  // Once, before the first call of Acquire: what may be held since an earlier process. What is not
+  // mounted any more stays so until it is acquired.
+  virtual absl::Status Recover(const std::vector<LowerRequest>& held) = 0;
 };
 
 }  // namespace floe::snapshotter

@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<Snapshotter>> Snapshotter::Open(SnapshotterOption
                                                                Clock& clock) {
   FLOE_ASSIGN_OR_RETURN(auto directories, Directories::Open(options.root));
   FLOE_ASSIGN_OR_RETURN(auto meta, Metastore::Open(directories->DatabasePath(), clock));
-  FLOE_ASSIGN_OR_RETURN(const std::vector<HeldLower> held, Held(*meta));
+  FLOE_ASSIGN_OR_RETURN(const std::vector<LowerRequest> held, Held(*meta));
   FLOE_RETURN_IF_ERROR(lowers.Recover(held));
   std::unique_ptr<Snapshotter> snapshotter(
       new Snapshotter(std::move(options), std::move(directories), std::move(meta), lowers, clock));
@@ -161,12 +161,16 @@ absl::StatusOr<DirectoryAttributes> Snapshotter::RootAttributes(
 
 absl::StatusOr<std::string> Snapshotter::PlainLower(const Layer& layer, SteadyTime deadline) {
   if (!layer.floe()) return directories_->FilesPath(layer.id);
-  LowerRequest request;
-  request.manifest = layer.manifest;
-  request.label = layer.name;
-  request.holder = HolderOf(layer.id);
-  request.deadline = deadline;
-  return lowers_.Acquire(request);
+  return lowers_.Acquire({layer.manifest, layer.name, HolderOf(layer.id), {}, deadline});
+}
+
+absl::StatusOr<std::string> Snapshotter::MappedLower(const Snapshot& snapshot, const Layer& layer,
+                                                     const mount::IdMapping& mapping,
+                                                     SteadyTime deadline) {
+  FLOE_ASSIGN_OR_RETURN(
+      const std::string lower,
+      lowers_.Acquire({layer.manifest, layer.name, HolderOf(snapshot.self.id), mapping, deadline}));
+  return layer.floe() ? lower : absl::StrCat(lower, "/", layer.id, "/fs");
 }
 
 absl::StatusOr<std::vector<std::string>> Snapshotter::LowersOf(const Snapshot& snapshot,
@@ -174,18 +178,10 @@ absl::StatusOr<std::vector<std::string>> Snapshotter::LowersOf(const Snapshot& s
   FLOE_ASSIGN_OR_RETURN(const std::optional<mount::IdMapping> mapping,
                         MappingFromLabels(snapshot.info.labels));
   std::vector<std::string> lowers;
-  std::string mapped_layers;
   for (const Layer& layer : snapshot.parents) {
     FLOE_ASSIGN_OR_RETURN(std::string lower, PlainLower(layer, deadline));
-    if (mapping && layer.floe()) {
-      LowerRequest request{layer.manifest, layer.name, HolderOf(snapshot.self.id), &*mapping,
-                           deadline};
-      FLOE_ASSIGN_OR_RETURN(lower, lowers_.Acquire(request));
-    } else if (mapping) {
-      if (mapped_layers.empty()) {
-        FLOE_ASSIGN_OR_RETURN(mapped_layers, lowers_.MappedLayers(*mapping, deadline));
-      }
-      lower = absl::StrCat(mapped_layers, "/", layer.id, "/fs");
+    if (mapping) {
+      FLOE_ASSIGN_OR_RETURN(lower, MappedLower(snapshot, layer, *mapping, deadline));
     }
     lowers.push_back(std::move(lower));
   }

@@ -93,6 +93,8 @@ class Snapshotter {
                                                      const std::optional<mount::IdMapping>& mapping,
                                                      SteadyTime deadline);
   absl::StatusOr<std::string> PlainLower(const Layer& layer, SteadyTime deadline);
+  absl::StatusOr<std::string> MappedLower(const Snapshot& snapshot, const Layer& layer,
+                                          const mount::IdMapping& mapping, SteadyTime deadline);
   absl::StatusOr<std::vector<std::string>> LowersOf(const Snapshot& snapshot, SteadyTime deadline);
   absl::StatusOr<std::vector<Mount>> MountsOf(const Snapshot& snapshot, SteadyTime deadline);
   void ReleaseIfRemoved(const std::vector<Layer>& chain);
@@ -104,7 +106,7 @@ class Snapshotter {
   // Who holds the mount of a floe layer: the layer itself, which goes after all that stands on it.
   // Who holds an idmapped clone: the snapshot that asked for it.
   static std::string HolderOf(int64_t id) { return absl::StrCat("layer-", id); }
-  static absl::StatusOr<std::vector<HeldLower>> Held(Metastore& meta);
+  static absl::StatusOr<std::vector<LowerRequest>> Held(Metastore& meta);
 
   const SnapshotterOptions options_;
   const std::unique_ptr<Directories> directories_;

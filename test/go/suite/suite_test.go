@@ -8,8 +8,10 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +41,7 @@ type daemon struct {
 	log     *os.File
 }
 
+// start returns when the daemon has said that it is ready, as it tells systemd.
 func start(root string) (*daemon, error) {
 	run, err := os.MkdirTemp("", "fs")
 	if err != nil {
@@ -48,15 +51,28 @@ func start(root string) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	notify := filepath.Join(run, "notify")
+	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+	if err != nil {
+		return nil, err
+	}
+	defer ready.Close()
 	arguments := append([]string{"--root", root, "--socket", filepath.Join(run, "s"), "--runtime-dir", run},
 		strings.Fields(*extra)...)
 	command := exec.Command(*program, arguments...)
+	command.Env = append(os.Environ(), "NOTIFY_SOCKET="+notify)
 	command.Stderr, command.Stdout = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	return &daemon{command: command, run: run, log: log}, nil
+	d := &daemon{command: command, run: run, log: log}
+	message := make([]byte, 64)
+	ready.SetReadDeadline(time.Now().Add(time.Minute))
+	n, err := ready.Read(message)
+	if err != nil || string(message[:n]) != "READY=1" {
+		return nil, errors.Join(fmt.Errorf("not ready: %q: %w", message[:n], err), d.stop())
+	}
+	return d, nil
 }
 
 // stop asks the daemon to end and reports when it does not end well.
@@ -96,12 +112,6 @@ func newSnapshotter(ctx context.Context, root string) (snapshots.Snapshotter, fu
 		return nil, nil, err
 	}
 	api := snapshotsapi.NewSnapshotsClient(connection)
-	waiting, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	if _, err := api.List(waiting, &snapshotsapi.ListSnapshotsRequest{}, grpc.WaitForReady(true)); err != nil {
-		d.stop()
-		return nil, nil, err
-	}
 	s := &client{Snapshotter: proxy.NewSnapshotter(api, "floe"), connection: connection}
 	return s, func() error { s.Close(); return d.stop() }, nil
 }
