@@ -12,10 +12,10 @@
 // looks into a blob; whoever owns a name owns its meaning:
 //
 //   fuse.dev      mount/    descriptor 0: /dev/fuse of the one FUSE connection; blob empty
-//   fuse.mount    mount/    descriptor 0: the detached mount of it (fsmount); blob: the
-//   connection's id fuse.init     fusefs/   blob: saved INIT request and reply
-//   (fusefs/fuse/init_exchange.h) inode.next    fusefs/   blob: u64, the next inode number never
-//   used before image.<name>  fusefs/   descriptor 0: manifest, 1: file key (sealed memfd);
+//   fuse.mount    mount/    descriptor 0: its detached mount (fsmount); blob: FuseMount::id
+//   fuse.init     fusefs/   blob: saved INIT request and reply (fusefs/fuse/init_exchange.h)
+//   inode.next    fusefs/   blob: u64, the next inode number never used before
+//   image.<name>  fusefs/   descriptor 0: manifest, 1: file key (sealed memfd);
 //                           blob: fusefs/daemon/image_record.h
 #pragma once
 

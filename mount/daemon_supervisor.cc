@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mount/daemon_supervisor.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "keeper/client.h"
+#include "mount/backoff.h"
+#include "mount/daemon.h"
+#include "mount/fuse_slots.h"
+
+namespace floe::mount {
+namespace {
+
+constexpr std::chrono::seconds kPingPatience(5);
+constexpr char kKeeperName[] = "floe-keeper";
+constexpr char kFusefsName[] = "floe-fusefs";
+
+// Daemon objects belong to whoever runs: Start, then the watching thread, then Shutdown. What
+// others may ask for is copied under the lock.
+class Supervisor : public DaemonSupervisor {
+ public:
+  explicit Supervisor(SupervisorOptions options)
+      : options_(std::move(options)),
+        keeper_(kKeeperName, options_, "keeper.sock", options_.keeper_program),
+        fusefs_(kFusefsName, options_, "fusefs.sock", options_.fusefs_program),
+        client_(fusefs_.spec.socket) {
+    Append(keeper_.spec.command, options_.keeper_arguments);
+    Append(keeper_.spec.command, {"--socket", keeper_.spec.socket});
+    Append(fusefs_.spec.command, options_.fusefs_arguments);
+    Append(fusefs_.spec.command,
+           {"--control", fusefs_.spec.socket, "--keeper", keeper_.spec.socket});
+  }
+  ~Supervisor() override { StopWatching(); }
+
+  absl::Status Begin();
+  // Ends what Begin started and did not find.
+  void Undo();
+  absl::Status Shutdown(SteadyTime deadline) override;
+
+  const FusefsClient& fusefs() const override { return client_; }
+  std::shared_ptr<const FuseMount> fuse() const override {
+    MutexLock lock(mutex_);
+    return fuse_;
+  }
+  DaemonState keeper_state() const override { return StateOf(keeper_); }
+  DaemonState fusefs_state() const override { return StateOf(fusefs_); }
+
+ private:
+  struct Watched {
+    Watched(const char* name, const SupervisorOptions& options, const char* socket,
+            const std::string& program)
+        : backoff(options.first_pause, options.longest_pause) {
+      spec.name = name;
+      spec.socket = absl::StrCat(options.runtime_dir, "/", socket);
+      spec.command = {program.empty() ? ProgramBeside(name) : program};
+      spec.log_file = options.log_file;
+    }
+    DaemonSpec spec;
+    Daemon daemon;
+    Backoff backoff;
+    SteadyTime next_start = kNoDeadline;  // while it does not run
+    DaemonState state;                    // guarded by mutex_
+  };
+
+  static void Append(std::vector<std::string>& to, const std::vector<std::string>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  }
+  DaemonState StateOf(const Watched& watched) const {
+    MutexLock lock(mutex_);
+    return watched.state;
+  }
+
+  absl::Status Lock();
+  absl::Status StartDaemon(Watched& watched);
+  absl::Status EnsureKeeper();
+  absl::Status EnsureFuse();
+  absl::Status EnsureFusefs();
+  absl::Status AdoptFusefs();
+  void Note(Watched& watched, const absl::Status& status);
+
+  void Watch();
+  void OnEnd(Watched& watched);
+  void Restart(Watched& watched);
+  absl::Status RestoreKeeper();
+  absl::Status ReplaceDeadFuse();
+  void StopWatching();
+
+  const SupervisorOptions options_;
+  Watched keeper_;
+  Watched fusefs_;
+  const FusefsClient client_;
+  UniqueFd lock_;
+  UniqueFd stop_;
+  std::thread watcher_;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<const FuseMount> fuse_ FLOE_GUARDED_BY(mutex_);
+};
+
+absl::Status Supervisor::Lock() {
+  FLOE_RETURN_IF_ERROR(MakeDirectories(options_.runtime_dir, 0711));
+  const std::string path = absl::StrCat(options_.runtime_dir, "/supervisor.lock");
+  struct stat file = {};
+  while (file.st_nlink == 0) {  // else Shutdown of another took the name away in between
+    FLOE_ASSIGN_OR_RETURN(lock_, OpenFile(path, O_RDWR | O_CREAT, 0600));
+    if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) break;
+    if (fstat(lock_.get(), &file) != 0) return ErrnoStatus(errno, path);
+  }
+  if (file.st_nlink > 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("another floe process looks after the daemons in ", options_.runtime_dir,
+                   ": stop it, or use another runtime directory"));
+}
+
+void Supervisor::Note(Watched& watched, const absl::Status& status) {
+  MutexLock lock(mutex_);
+  watched.state.pid = watched.daemon.running() ? watched.daemon.pid() : -1;
+  watched.state.adopted = watched.daemon.running() && watched.daemon.adopted();
+  watched.state.last_error = status.ok() ? "" : std::string(status.message());
+}
+
+absl::Status Supervisor::StartDaemon(Watched& watched) {
+  const SteadyTime deadline = Clock::Real().Now() + options_.start_timeout;
+  absl::StatusOr<Daemon> started = Daemon::Start(watched.spec, stop_.get(), deadline);
+  if (started.ok()) {
+    watched.daemon = *std::move(started);
+    watched.backoff.Started(Clock::Real().Now());
+    Log(LogLevel::kInfo, "daemon started",
+        {{"daemon", watched.spec.name}, {"pid", watched.daemon.pid()}});
+  }
+  Note(watched, started.status());
+  return started.status();
+}
+
+absl::Status Supervisor::EnsureKeeper() {
+  absl::StatusOr<Daemon> found = Daemon::Adopt(keeper_.spec);
+  if (!found.ok()) return StartDaemon(keeper_);
+  keeper_.daemon = *std::move(found);
+  Note(keeper_, absl::OkStatus());
+  return absl::OkStatus();
+}
+
+// A new connection makes a floe-fusefs that serves the old one useless: it is ended.
+absl::Status Supervisor::EnsureFuse() {
+  FLOE_ASSIGN_OR_RETURN(const auto keeper, keeper::KeeperClient::Connect(keeper_.spec.socket));
+  absl::StatusOr<FuseMount> fuse = LoadFuse(*keeper);
+  if (absl::IsNotFound(fuse.status())) {
+    if (absl::StatusOr<Daemon> old = Daemon::Adopt(fusefs_.spec); old.ok()) {
+      Log(LogLevel::kError, "floe-fusefs serves a connection that floe-keeper does not hold");
+      FLOE_RETURN_IF_ERROR(old->End(Clock::Real().Now() + options_.start_timeout));
+    }
+    fuse = ReplaceFuse(*keeper);
+  }
+  FLOE_RETURN_IF_ERROR(fuse.status());
+  MutexLock lock(mutex_);
+  fuse_ = std::make_shared<const FuseMount>(*std::move(fuse));
+  return absl::OkStatus();
+}
+
+// UNAVAILABLE when there is none, or none that can be kept (it is ended then).
+absl::Status Supervisor::AdoptFusefs() {
+  FLOE_ASSIGN_OR_RETURN(Daemon found, Daemon::Adopt(fusefs_.spec));
+  const auto pong = client_.Ping(Clock::Real().Now() + kPingPatience);
+  const bool same = pong.ok() && pong->version == FLOE_VERSION;
+  if (same || (pong.ok() && !options_.replace_other_version)) {
+    Log(LogLevel::kInfo, "floe-fusefs adopted", {{"pid", found.pid()}, {"version", pong->version}});
+    fusefs_.daemon = std::move(found);
+    Note(fusefs_, absl::OkStatus());
+    return absl::OkStatus();
+  }
+  // Its requests stay in the kernel until the successor asks for them.
+  Log(LogLevel::kWarning, "floe-fusefs is replaced",
+      {{"pid", found.pid()}, {"why", pong.ok() ? pong->version : pong.status().ToString()}});
+  (void)found.End(Clock::Real().Now() + options_.start_timeout);
+  return absl::UnavailableError("replaced");
+}
+
+absl::Status Supervisor::EnsureFusefs() {
+  if (AdoptFusefs().ok()) return absl::OkStatus();
+  FLOE_RETURN_IF_ERROR(StartDaemon(fusefs_));
+  return client_.Ping(Clock::Real().Now() + kPingPatience).status();
+}
+
+absl::Status Supervisor::Begin() {
+  stop_.Reset(eventfd(0, EFD_CLOEXEC));
+  if (!stop_) return ErrnoStatus(errno, "eventfd");
+  FLOE_RETURN_IF_ERROR(Lock());
+  FLOE_RETURN_IF_ERROR(EnsureKeeper());
+  FLOE_RETURN_IF_ERROR(EnsureFuse());
+  FLOE_RETURN_IF_ERROR(EnsureFusefs());
+  watcher_ = std::thread([this] { Watch(); });
+  return absl::OkStatus();
+}
+
+void Supervisor::Undo() {
+  const SteadyTime deadline = Clock::Real().Now() + options_.start_timeout;
+  if (fusefs_.daemon.running() && !fusefs_.daemon.adopted()) (void)fusefs_.daemon.End(deadline);
+  if (!keeper_.daemon.running() || keeper_.daemon.adopted()) return;
+  if (auto keeper = keeper::KeeperClient::Connect(keeper_.spec.socket); keeper.ok()) {
+    (void)(*keeper)->Shutdown();
+  }
+  (void)keeper_.daemon.End(deadline);
+}
+
+void Supervisor::OnEnd(Watched& watched) {
+  const pid_t pid = watched.daemon.pid();
+  const std::string how = watched.daemon.Collect();
+  Log(LogLevel::kError, "daemon ended",
+      {{"daemon", watched.spec.name}, {"pid", pid}, {"how", how}});
+  watched.next_start = watched.backoff.Failed(Clock::Real().Now());
+  Note(watched, absl::UnavailableError(absl::StrCat("ended with ", how)));
+}
+
+// The connection itself lives on in our duplicate and in floe-fusefs'.
+absl::Status Supervisor::RestoreKeeper() {
+  FLOE_ASSIGN_OR_RETURN(const auto keeper, keeper::KeeperClient::Connect(keeper_.spec.socket));
+  return StoreFuse(*keeper, *fuse());
+}
+
+// An aborted connection (floe abort) serves nobody any more; its mounts are made anew by their
+// users.
+absl::Status Supervisor::ReplaceDeadFuse() {
+  if (FuseAlive(*fuse())) return absl::OkStatus();
+  FLOE_ASSIGN_OR_RETURN(const auto keeper, keeper::KeeperClient::Connect(keeper_.spec.socket));
+  FLOE_ASSIGN_OR_RETURN(FuseMount fresh, ReplaceFuse(*keeper));
+  Log(LogLevel::kWarning, "the FUSE connection had ended; a new one was made");
+  MutexLock lock(mutex_);
+  fuse_ = std::make_shared<const FuseMount>(std::move(fresh));
+  return absl::OkStatus();
+}
+
+void Supervisor::Restart(Watched& watched) {
+  absl::Status status = &watched == &fusefs_ ? ReplaceDeadFuse() : absl::OkStatus();
+  if (status.ok()) status = StartDaemon(watched);
+  if (status.ok() && &watched == &keeper_) status = RestoreKeeper();
+  if (!status.ok()) {
+    watched.next_start = watched.backoff.Failed(Clock::Real().Now());
+    Log(LogLevel::kError, "daemon could not be started",
+        {{"daemon", watched.spec.name}, {"why", status.message()}});
+    return;
+  }
+  watched.next_start = kNoDeadline;
+  MutexLock lock(mutex_);
+  ++watched.state.restarts;
+}
+
+void Supervisor::Watch() {
+  while (true) {
+    SteadyTime next = kNoDeadline;
+    std::vector<struct pollfd> events = {{stop_.get(), POLLIN, 0}};
+    for (const Watched* watched : {&keeper_, &fusefs_}) {
+      events.push_back({watched->daemon.running() ? watched->daemon.pidfd() : -1, POLLIN, 0});
+      // floe-fusefs waits for the keeper, which it needs.
+      const bool may_start = watched == &keeper_ || keeper_.daemon.running();
+      if (!watched->daemon.running() && may_start) next = std::min(next, watched->next_start);
+    }
+    int timeout = -1;
+    if (next != kNoDeadline) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(next - Clock::Real().Now()).count();
+      timeout = static_cast<int>(std::max<int64_t>(left, 0));
+    }
+    if (poll(events.data(), events.size(), timeout) < 0 && errno != EINTR) return;
+    if (events[0].revents != 0) return;
+    if (events[1].revents != 0) OnEnd(keeper_);
+    if (events[2].revents != 0) OnEnd(fusefs_);
+    for (Watched* watched : {&keeper_, &fusefs_}) {
+      if (watched->daemon.running() || Clock::Real().Now() < watched->next_start) continue;
+      if (watched == &fusefs_ && !keeper_.daemon.running()) continue;
+      Restart(*watched);
+    }
+  }
+}
+
+void Supervisor::StopWatching() {
+  if (!watcher_.joinable()) return;
+  (void)eventfd_write(stop_.get(), 1);
+  watcher_.join();
+}
+
+absl::Status Supervisor::Shutdown(SteadyTime deadline) {
+  StopWatching();
+  absl::Status status = fusefs_.daemon.End(deadline);
+  {
+    MutexLock lock(mutex_);
+    fuse_.reset();
+  }
+  if (auto keeper = keeper::KeeperClient::Connect(keeper_.spec.socket); keeper.ok()) {
+    (void)(*keeper)->Shutdown();
+  }
+  if (!keeper_.daemon.AwaitEnd(deadline).ok()) {
+    const absl::Status killed = keeper_.daemon.End(deadline);
+    if (status.ok()) status = killed;
+  }
+  Note(keeper_, absl::OkStatus());
+  Note(fusefs_, absl::OkStatus());
+  for (const Watched* watched : {&keeper_, &fusefs_}) unlink(watched->spec.socket.c_str());
+  unlink(absl::StrCat(options_.runtime_dir, "/supervisor.lock").c_str());
+  lock_.Reset();
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DaemonSupervisor>> DaemonSupervisor::Start(
+    SupervisorOptions options) {
+  auto supervisor = std::make_unique<Supervisor>(std::move(options));
+  if (const absl::Status begun = supervisor->Begin(); !begun.ok()) {
+    supervisor->Undo();
+    return begun;
+  }
+  return supervisor;
+}
+
+}  // namespace floe::mount
