@@ -12,7 +12,7 @@
 #include "base/mutex.h"
 #include "store/chunk_store.h"
 #include "store/origin/open_store.h"
-#include "store/tier/outstanding.h"
+#include "store/outstanding_calls.h"
 
 namespace floe::fusefs {
 
@@ -49,6 +49,8 @@ class LazyOrigin : public store::ChunkStore {
   LazyOrigin(LazyStore& store, Executor& blocking, const store::RootId& birth_root,
              const store::ManifestId& manifest);
 
+  ~LazyOrigin() override { outstanding_.WaitUntilNone(); }
+
   void Get(const store::ChunkId& id, const store::RequestOptions& options,
            GetCallback done) override;
   // The read path never writes: PERMISSION_DENIED.
@@ -72,7 +74,7 @@ class LazyOrigin : public store::ChunkStore {
   const store::ManifestId manifest_;
   mutable Mutex mutex_;
   std::shared_ptr<store::ChunkStore> moved_to_ FLOE_GUARDED_BY(mutex_);
-  store::Outstanding outstanding_;
+  store::OutstandingCalls outstanding_;
 };
 
 }  // namespace floe::fusefs

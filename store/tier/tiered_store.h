@@ -7,7 +7,7 @@
 #include "base/executor.h"
 #include "base/metrics.h"
 #include "store/chunk_store.h"
-#include "store/tier/outstanding.h"
+#include "store/outstanding_calls.h"
 
 namespace floe::store {
 
@@ -20,6 +20,8 @@ class TieredStore : public ChunkStore {
   // `workers` is borrowed and must outlive this.
   TieredStore(std::shared_ptr<ChunkStore> near, std::shared_ptr<ChunkStore> far, Executor& workers)
       : near_(std::move(near)), far_(std::move(far)), workers_(workers) {}
+
+  ~TieredStore() override { outstanding_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
   void Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) override {
@@ -39,7 +41,7 @@ class TieredStore : public ChunkStore {
   const std::shared_ptr<ChunkStore> near_;
   const std::shared_ptr<ChunkStore> far_;
   Executor& workers_;
-  Outstanding outstanding_;  // last: waits while the others still live
+  OutstandingCalls outstanding_;
 };
 
 }  // namespace floe::store
