@@ -19,7 +19,10 @@ bool IsKnownOs(const std::string& os) {
 }
 
 bool IsWord(absl::string_view word) {
-  if (word.empty() || word.size() > 64) return false;
+  if (word.empty() || word.size() > 64 ||
+      !absl::ascii_isalnum(static_cast<unsigned char>(word[0]))) {
+    return false;
+  }
   for (const char c : word) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-' && c != '.') {
       return false;
