@@ -20,11 +20,11 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "erofs/image_sink.h"
+#include "erofs/label.h"
 
 namespace floe::converter {
 
-// The order and shape of flat images. Part of every manifest: another number is another image.
-inline constexpr uint32_t kFlatLayoutVersion = 1;
+inline constexpr uint32_t kFlatLayoutVersion = erofs::kLayoutVersion;
 
 enum class Compression : uint8_t { kSniff, kNone, kGzip, kZstd };
 
