@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every command gets: the global options, where words go, and when to stop.
-#pragma once
 
 #include <functional>
 #include <ostream>
@@ -13,6 +12,13 @@
 
 namespace floe::cli {
 
+// How the command line is meant.
+enum class Dialect {
+  kFloe,  // a bare image reference is a registry's
+  kCtr,   // every image reference is a name in containerd
+};
+
+// What every command gets.
 struct Context {
   // Global options, before or after the command's name.
   std::string config_path = kDefaultConfigPath;
@@ -26,6 +32,7 @@ struct Context {
   std::ostream* err = nullptr;  // progress and errors
   bool terminal = false;        // err is one
   CancelToken cancel;
+  Dialect dialect = Dialect::kFloe;
   // Null in builds without gRPC.
   const converter::ContainerdTransport* containerd = nullptr;
 };

@@ -101,9 +101,9 @@ ProgressStyle StyleOf(const Context& context) {
 
 absl::Status RunConvert(const ConvertFlags& flags, Context& context) {
   FLOE_ASSIGN_OR_RETURN(const converter::ImageLocation from,
-                        converter::ParseLocation(flags.source));
+                        TransportFlags::Locate(context, flags.source));
   FLOE_ASSIGN_OR_RETURN(const converter::ImageLocation to,
-                        converter::ParseLocation(flags.destination));
+                        TransportFlags::Locate(context, flags.destination));
   FLOE_ASSIGN_OR_RETURN(Settings settings, LoadSettings(context));
   FLOE_RETURN_IF_ERROR(ApplyFlags(flags, settings.convert));
   const converter::TransportOptions transport =

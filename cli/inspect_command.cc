@@ -146,7 +146,7 @@ void Print(const std::vector<InspectedImage>& images, const Context& context) {
 
 absl::Status RunInspect(const InspectFlags& flags, Context& context) {
   FLOE_ASSIGN_OR_RETURN(const converter::ImageLocation location,
-                        converter::ParseLocation(flags.reference));
+                        TransportFlags::Locate(context, flags.reference));
   FLOE_ASSIGN_OR_RETURN(const Settings settings, LoadSettings(context));
   FLOE_ASSIGN_OR_RETURN(const auto source,
                         converter::OpenSource(location, flags.transport.ToOptions(context, "")));

@@ -42,7 +42,7 @@ absl::Status ListMounts(Context& context) {
 // The manifest in the published image `flags` names.
 absl::StatusOr<Bytes> FetchManifest(const MountFlags& flags, const Context& context) {
   FLOE_ASSIGN_OR_RETURN(const converter::ImageLocation location,
-                        converter::ParseLocation(flags.reference));
+                        TransportFlags::Locate(context, flags.reference));
   FLOE_ASSIGN_OR_RETURN(const auto source,
                         converter::OpenSource(location, flags.transport.ToOptions(context, "")));
   converter::PlatformChoice choice;

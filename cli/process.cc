@@ -31,7 +31,7 @@ void CancelOnSignals(CancelSource& source) {
 }  // namespace
 
 int RunAsProcess(const std::vector<std::string>& arguments,
-                 const converter::ContainerdTransport* containerd) {
+                 const converter::ContainerdTransport* containerd, Dialect dialect) {
   static CancelSource source;
   CancelOnSignals(source);
   signal(SIGPIPE, SIG_IGN);
@@ -41,6 +41,7 @@ int RunAsProcess(const std::vector<std::string>& arguments,
   context.terminal = isatty(STDERR_FILENO) == 1;
   context.cancel = source.token();
   context.containerd = containerd;
+  context.dialect = dialect;
   const int code = RunFloe(arguments, context);
   std::cout.flush();
   return code;

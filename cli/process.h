@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "converter/containerd/transport.h"
+#include "cli/context.h"
 
 namespace floe::cli {
 
@@ -13,6 +13,7 @@ namespace floe::cli {
 // exit code. The first SIGINT or SIGTERM asks the command to stop and clean up, the second one
 // kills. Once per process. `containerd` is null in builds without gRPC.
 int RunAsProcess(const std::vector<std::string>& arguments,
-                 const converter::ContainerdTransport* containerd);
+                 const converter::ContainerdTransport* containerd,
+                 Dialect dialect = Dialect::kFloe);
 
 }  // namespace floe::cli

@@ -31,6 +31,11 @@ void TransportFlags::AddTo(CLI::App& command) {
       ->group("containerd");
 }
 
+absl::StatusOr<converter::ImageLocation> TransportFlags::Locate(const Context& context,
+                                                                const std::string& text) {
+  return converter::ParseLocation(context.dialect == Dialect::kCtr ? "containerd://" + text : text);
+}
+
 converter::TransportOptions TransportFlags::ToOptions(const Context& context,
                                                       const std::string& work_dir) const {
   converter::TransportOptions options;

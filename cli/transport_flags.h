@@ -26,6 +26,9 @@ struct TransportFlags {
   std::string name_space = converter::ContainerdOptions().name_space;
 
   void AddTo(CLI::App& command);
+  // What SRC, DST or REF names, in the dialect of the command line.
+  static absl::StatusOr<converter::ImageLocation> Locate(const Context& context,
+                                                         const std::string& text);
   converter::TransportOptions ToOptions(const Context& context, const std::string& work_dir) const;
 };
 
