@@ -78,7 +78,8 @@ std::string BlobPath(const std::string& layout, const std::string& digest) {
 Json ReadJson(const std::string& path) { return Json::parse(std::ifstream(path)); }
 
 std::string ManifestDigest(const std::string& layout, const std::string& tag) {
-  for (const Json& entry : ReadJson(layout + "/index.json").at("manifests")) {
+  const Json index = ReadJson(layout + "/index.json");
+  for (const Json& entry : index.at("manifests")) {
     const Json annotations = entry.value("annotations", Json::object());
     if (tag.empty() || annotations.value("org.opencontainers.image.ref.name", "") == tag) {
       return entry.at("digest").get<std::string>();
