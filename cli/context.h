@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every command gets: the global options, where words go, and when to stop.
+#pragma once
 
 #include <functional>
 #include <ostream>
