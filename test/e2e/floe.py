@@ -85,7 +85,7 @@ class Floe:
         self.socket = os.path.join(self.runtime, "snapshotter.sock")
         self.config = box.write(name + "-floe/floe.toml", self.settings(store or converter.folder) + settings)
         self.argv = [program("floe-snapshotter"), "--root", self.root, "--socket", self.socket, "--runtime-dir", self.runtime,
-                     "--config", self.config]
+                     "--config", self.config, "--containerd", box.path(name, "containerd.sock")]
         self.daemon = None
         self.start()
         box.undo.callback(self.shutdown)
