@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -13,16 +14,16 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "store/seal/sealed_chunk.h"
+#include "store/urgency.h"
 
 namespace floe::store {
-
-// Who is served first (store.md, "Stability"): smaller is more urgent.
-enum class RequestClass { kRunning, kStart, kPrefetch, kBackground };
 
 struct RequestOptions {
   RequestClass request_class = RequestClass::kRunning;
   SteadyTime deadline = kNoDeadline;
   CancelToken cancel;
+  // Where the class may rise while the request is under way (SingleFlightStore); null: it does not.
+  std::shared_ptr<Urgency> urgency = nullptr;
 };
 
 // What a store answers: bytes nobody checked yet, or bytes it has checked itself (disk tier, verify

@@ -20,8 +20,6 @@ absl::Status OfChunk(const ChunkId& id, const absl::Status& status) {
 ObjectChunkStore::ObjectChunkStore(std::shared_ptr<ObjectStore> objects, const RootId& root)
     : objects_(std::move(objects)), root_(root) {}
 
-ObjectChunkStore::~ObjectChunkStore() { calls_.WaitUntilNone(); }
-
 std::string ObjectChunkStore::Name() const {
   return absl::StrCat(objects_->Name(), " root ", ToHex(root_));
 }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/wrap/retry_store.h"
+
+#include <algorithm>
+
+namespace floe::store {
+namespace {
+
+// A timed-out attempt while the caller's own deadline has not passed was cut short by a wrapper
+// below (DeadlineStore).
+bool MayPass(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+}  // namespace
+
+template <typename T>
+struct RetryStore::Call {
+  RequestOptions options;
+  std::function<void(std::function<void(absl::StatusOr<T>)>)> start;
+  std::function<void(absl::StatusOr<T>)> done;
+  int attempts = 0;
+};
+
+RetryStore::RetryStore(std::shared_ptr<ChunkStore> inner, Timer& timer, const RetryOptions& options,
+                       uint64_t seed, Counter* retries)
+    : ForwardingStore(std::move(inner)),
+      timer_(timer),
+      options_(options),
+      retries_(retries),
+      random_(seed),
+      budget_(options.budget_burst) {}
+
+void RetryStore::EarnBudget() {
+  MutexLock lock(mutex_);
+  budget_ = std::min(options_.budget_burst, budget_ + options_.budget);
+}
+
+SteadyTime RetryStore::NextAttempt(const RequestOptions& options, int attempts_made,
+                                   absl::Status status) {
+  if (!MayPass(status) || attempts_made >= options_.attempts || options.cancel.cancelled()) {
+    return kNoDeadline;
+  }
+  MutexLock lock(mutex_);
+  if (budget_ < 1) return kNoDeadline;
+  const int doublings = std::min(attempts_made - 1, 20);
+  const std::chrono::milliseconds longest =
+      std::min(options_.cap, options_.base * (1 << doublings));
+  std::uniform_int_distribution<int64_t> wait(0, std::chrono::nanoseconds(longest).count());
+  const SteadyTime when = timer_.Now() + std::chrono::duration_cast<SteadyTime::duration>(
+                                             std::chrono::nanoseconds(wait(random_)));
+  if (when >= options.deadline) return kNoDeadline;
+  budget_ -= 1;
+  return when;
+}
+
+template <typename T>
+void RetryStore::Begin(const RequestOptions& options,
+                       std::function<void(std::function<void(absl::StatusOr<T>)>)> start,
+                       std::function<void(absl::StatusOr<T>)> done) {
+  EarnBudget();
+  calls_.Begin();
+  Attempt(std::make_shared<Call<T>>(Call<T>{options, std::move(start), std::move(done)}));
+}
+
+template <typename T>
+void RetryStore::Attempt(std::shared_ptr<Call<T>> call) {
+  ++call->attempts;
+  call->start([this, call](absl::StatusOr<T> result) { OnAnswer<T>(call, std::move(result)); });
+}
+
+template <typename T>
+void RetryStore::OnAnswer(std::shared_ptr<Call<T>> call, absl::StatusOr<T> result) {
+  if (!result.ok()) {
+    const SteadyTime next = NextAttempt(call->options, call->attempts, result.status());
+    if (next != kNoDeadline) {
+      if (retries_ != nullptr) retries_->Add();
+      timer_.RunAt(next, [this, call] { Attempt<T>(call); });
+      return;
+    }
+  }
+  call->done(std::move(result));
+  calls_.End();
+}
+
+void RetryStore::Get(const ChunkId& id, const RequestOptions& options, GetCallback done) {
+  Begin<FetchedChunk>(
+      options, [this, id, options](GetCallback answer) { inner().Get(id, options, answer); },
+      std::move(done));
+}
+
+void RetryStore::Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) {
+  Begin<PutResult>(
+      options, [this, chunk, options](PutCallback answer) { inner().Put(chunk, options, answer); },
+      std::move(done));
+}
+
+void RetryStore::List(const std::string& from, size_t limit, const RequestOptions& options,
+                      ListCallback done) {
+  Begin<ChunkPage>(
+      options,
+      [this, from, limit, options](ListCallback answer) {
+        inner().List(from, limit, options, answer);
+      },
+      std::move(done));
+}
+
+}  // namespace floe::store
