@@ -25,18 +25,17 @@ using OpenedChunk = store::OpenedBytes;  // shared_ptr<const Bytes>, exactly raw
 // whose chunks do not arrive must not take the places of the others. Thread safe.
 class ChunkSource {
  public:
-  // `store` is kept alive by somebody else as well, and longer (a ChunkStore must not be destroyed
-  // by its own callback).
-  ChunkSource(std::shared_ptr<store::ChunkStore> store, size_t max_fetches)
-      : store_(std::move(store)), free_(max_fetches) {}
+  // `store` is borrowed: a ChunkStore must not be destroyed by its own callback, so no read owns
+  // it.
+  ChunkSource(store::ChunkStore& store, size_t max_fetches) : store_(store), free_(max_fetches) {}
 
-  store::ChunkStore& store() { return *store_; }
+  store::ChunkStore& store() { return store_; }
   // Runs `fetch` now or when a place is free. Each Enter is followed by one Leave.
   void Enter(std::function<void()> fetch) FLOE_EXCLUDES(mutex_);
   void Leave() FLOE_EXCLUDES(mutex_);
 
  private:
-  const std::shared_ptr<store::ChunkStore> store_;
+  store::ChunkStore& store_;
   Mutex mutex_;
   size_t free_ FLOE_GUARDED_BY(mutex_);
   bool draining_ FLOE_GUARDED_BY(mutex_) = false;

@@ -65,6 +65,8 @@ class DiskTier : public ChunkStore {
   // Shrinks if others need the space, and now and then writes down the order of use. Call about
   // once a second. Blocks on I/O.
   void Maintain();
+  // Writes down the order of use; the destructor does, too.
+  void SaveRecency() FLOE_EXCLUDES(mutex_);
   // Bytes on disk as counted against max_bytes.
   uint64_t bytes() const FLOE_EXCLUDES(mutex_);
   // Sealed bytes of those of `chunks` that are here.
@@ -80,7 +82,6 @@ class DiskTier : public ChunkStore {
 
   absl::Status LoadIndex();
   void LoadRecency(std::unordered_map<std::string, std::pair<UseTime, UseTime>>& uses) const;
-  void SaveRecency() FLOE_EXCLUDES(mutex_);
   UseTime Now() const;
   uint64_t Charge(uint32_t sealed_length) const;
   void Read(const ChunkId& id, uint32_t sealed_length, uint64_t generation,

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fusefs/daemon/image_table.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/codec.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "fusefs/image/metadata_prefetch.h"
+#include "store/manifest.h"
+
+namespace floe::fusefs {
+namespace {
+
+constexpr size_t kMaxNameBytes = 100;
+constexpr size_t kMaxLabelBytes = 1024;
+constexpr uint64_t kFirstInode = 2;  // 1 is the directory
+
+bool ValidName(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         name.find_first_not_of("0123456789abcdef-") == std::string::npos;
+}
+
+// Whatever is wrong with a manifest, asking again does not help: something must be set right first.
+absl::Status AsPrecondition(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kOutOfRange:
+      return absl::FailedPreconditionError(status.message());
+    default:
+      return status;
+  }
+}
+
+}  // namespace
+
+ImageTable::ImageTable(keeper::KeeperClient& keeper, const ManifestKeys& keys,
+                       std::shared_ptr<ChunkLoader> loader, SourceOf source_of, Clock& clock)
+    : keeper_(keeper),
+      keys_(keys),
+      loader_(std::move(loader)),
+      source_of_(std::move(source_of)),
+      clock_(clock) {}
+
+absl::StatusOr<store::ManifestId> ImageTable::Check(int manifest) const {
+  auto checked = [&]() -> absl::StatusOr<store::ManifestId> {
+    FLOE_ASSIGN_OR_RETURN(const Bytes file, ReadWholeFd(manifest, store::kMaxManifestBytes));
+    FLOE_RETURN_IF_ERROR(store::OpenManifest(file, keys_.trust, keys_.ring));
+    FLOE_ASSIGN_OR_RETURN(const auto envelope, store::ParseManifestEnvelope(file));
+    return envelope.id;
+  }();
+  if (!checked.ok()) return AsPrecondition(checked.status());
+  return checked;
+}
+
+absl::StatusOr<OpenedImage> ImageTable::Open(const std::string& name, UniqueFd manifest_fd,
+                                             const std::string& label, SteadyTime deadline) {
+  if (!ValidName(name) || label.size() > kMaxLabelBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("image name \"", name, "\" or its label: bad"));
+  }
+  auto file = ReadWholeFd(manifest_fd.get(), store::kMaxManifestBytes);
+  if (!file.ok()) return AsPrecondition(file.status());
+  Secret file_key;
+  auto manifest = store::OpenManifest(*file, keys_.trust, keys_.ring, &file_key);
+  if (!manifest.ok()) return AsPrecondition(manifest.status());
+  FLOE_ASSIGN_OR_RETURN(const auto envelope, store::ParseManifestEnvelope(*file));
+  FLOE_ASSIGN_OR_RETURN(const auto serving, Serving(name, envelope.id));
+  if (serving) return OpenedImage{serving, envelope.id};
+
+  auto image = MakeImage(name, label.empty() ? name : label, 0, envelope.id, *std::move(manifest));
+  store::RequestOptions options;
+  options.request_class = store::RequestClass::kStart;
+  options.deadline = deadline;
+  FLOE_RETURN_IF_ERROR(PrefetchMetadata(*image->reader, options));
+
+  auto entry = std::make_shared<Entry>();
+  FLOE_ASSIGN_OR_RETURN(entry->key_fd, SealFileKey(file_key));
+  entry->manifest_fd = std::move(manifest_fd);
+  MutexLock keeper_lock(keeper_mutex_);
+  // Somebody may have opened it meanwhile; the first stays.
+  FLOE_ASSIGN_OR_RETURN(const auto first, Serving(name, envelope.id));
+  if (first) return OpenedImage{first, envelope.id};
+  FLOE_ASSIGN_OR_RETURN(image->inode, NextInode());
+  entry->image = image;
+  entry->slot = absl::StrCat(keeper::kImageSlotPrefix, name);
+  entry->record = {image->inode, envelope.id, image->label, false, {}};
+  FLOE_RETURN_IF_ERROR(Save(*entry));
+  MutexLock lock(mutex_);
+  by_name_[name] = entry;
+  by_inode_[image->inode] = entry;
+  Log(LogLevel::kInfo, "image opened",
+      {{"image", image->label},
+       {"name", name},
+       {"manifest", envelope.id.ToHex()},
+       {"inode", image->inode},
+       {"chunks", image->reader->manifest().chunks.size()}});
+  return OpenedImage{image, envelope.id};
+}
+
+absl::StatusOr<std::shared_ptr<const ServedImage>> ImageTable::Serving(
+    const std::string& name, const store::ManifestId& id) const {
+  MutexLock lock(mutex_);
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end()) return std::shared_ptr<const ServedImage>();
+  if (found->second->record.manifest != id || found->second->record.closing) {
+    return absl::AlreadyExistsError(absl::StrCat("image name ", name, " serves manifest ",
+                                                 found->second->record.manifest.ToHex(),
+                                                 ": choose another name"));
+  }
+  return found->second->image;
+}
+
+std::shared_ptr<ServedImage> ImageTable::MakeImage(const std::string& name,
+                                                   const std::string& label, uint64_t inode,
+                                                   const store::ManifestId& id,
+                                                   store::Manifest manifest) const {
+  auto shared = std::make_shared<const store::Manifest>(std::move(manifest));
+  auto image = std::make_shared<ServedImage>();
+  image->name = name;
+  image->label = label;
+  image->inode = inode;
+  image->reader =
+      std::make_shared<const ImageReader>(shared, loader_, source_of_(*shared, id), label);
+  image->opened_at = clock_.Now();
+  return image;
+}
+
+// The number is taken in the keeper before anything uses it: a crash wastes it, nothing more.
+absl::StatusOr<uint64_t> ImageTable::NextInode() {
+  uint64_t inode = kFirstInode;
+  auto slot = keeper_.Get(keeper::kNextInodeSlot);
+  if (slot.ok()) {
+    LittleEndianReader reader(slot->blob);
+    inode = reader.Get<uint64_t>();
+    if (!reader.ok() || inode < kFirstInode) {
+      return absl::FailedPreconditionError("the keeper's inode counter is damaged");
+    }
+  } else if (!absl::IsNotFound(slot.status())) {
+    return slot.status();
+  }
+  LittleEndianWriter next;
+  next.Put<uint64_t>(inode + 1);
+  FLOE_RETURN_IF_ERROR(keeper_.Put(keeper::kNextInodeSlot, next.view()));
+  return inode;
+}
+
+absl::Status ImageTable::Save(const Entry& entry) {
+  return keeper_.Put(entry.slot, EncodeImageRecord(entry.record),
+                     {entry.manifest_fd.get(), entry.key_fd.get()});
+}
+
+absl::Status ImageTable::Close(const std::string& name) {
+  MutexLock keeper_lock(keeper_mutex_);
+  std::shared_ptr<Entry> entry;
+  {
+    MutexLock lock(mutex_);
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end()) {
+      return absl::NotFoundError(absl::StrCat("no image is served as ", name));
+    }
+    entry = found->second;
+    entry->record.closing = true;
+  }
+  const absl::Status saved = Save(*entry);
+  DropIfDone(entry);
+  return saved;
+}
+
+void ImageTable::DropIfDone(const std::shared_ptr<Entry>& entry) {
+  {
+    MutexLock lock(mutex_);
+    if (!entry->record.closing || !entry->record.handles.empty()) return;
+    by_name_.erase(entry->image->name);
+    by_inode_.erase(entry->image->inode);
+  }
+  const absl::Status gone = keeper_.Delete(entry->slot);
+  if (!gone.ok() && !absl::IsNotFound(gone)) {
+    Log(LogLevel::kError, "image not forgotten", {{"reason", gone.message()}});
+  }
+  Log(LogLevel::kInfo, "image closed",
+      {{"image", entry->image->label}, {"name", entry->image->name}});
+}
+
+absl::Status ImageTable::Opened(uint64_t inode, uint64_t handle) {
+  MutexLock keeper_lock(keeper_mutex_);
+  const std::shared_ptr<Entry> entry = Find(inode);
+  if (!entry) return absl::NotFoundError("no such image");
+  {
+    MutexLock lock(mutex_);
+    if (!entry->record.handles.insert(handle).second) return absl::OkStatus();
+  }
+  const absl::Status saved = Save(*entry);
+  if (!saved.ok()) {
+    MutexLock lock(mutex_);
+    entry->record.handles.erase(handle);
+  }
+  return saved;
+}
+
+void ImageTable::Released(uint64_t inode, uint64_t handle) {
+  MutexLock keeper_lock(keeper_mutex_);
+  const std::shared_ptr<Entry> entry = Find(inode);
+  if (!entry) return;
+  {
+    MutexLock lock(mutex_);
+    entry->record.handles.erase(handle);
+  }
+  if (const absl::Status saved = Save(*entry); !saved.ok()) {
+    Log(LogLevel::kError, "release not recorded", {{"reason", saved.message()}});
+  }
+  DropIfDone(entry);
+}
+
+absl::Status ImageTable::Restore() {
+  FLOE_ASSIGN_OR_RETURN(const auto slots, keeper_.List(keeper::kImageSlotPrefix));
+  for (const keeper::SlotInfo& slot : slots) {
+    if (const absl::Status restored = RestoreOne(slot.name); !restored.ok()) {
+      Log(LogLevel::kError, "image not restored; its containers will see I/O errors",
+          {{"slot", slot.name}, {"reason", restored.message()}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ImageTable::RestoreOne(const std::string& slot_name) {
+  FLOE_ASSIGN_OR_RETURN(keeper::Slot slot, keeper_.Get(slot_name));
+  if (slot.descriptors.size() != 2) {
+    return absl::FailedPreconditionError("manifest or file key is missing");
+  }
+  auto entry = std::make_shared<Entry>();
+  FLOE_ASSIGN_OR_RETURN(entry->record, DecodeImageRecord(slot.blob));
+  FLOE_ASSIGN_OR_RETURN(const Bytes file,
+                        ReadWholeFd(slot.descriptors[0].get(), store::kMaxManifestBytes));
+  FLOE_ASSIGN_OR_RETURN(const Secret key, ReadFileKey(slot.descriptors[1].get()));
+  // Trust was decided when it was opened; a signer removed since must not break what runs.
+  store::TrustPolicy decided;
+  decided.allow_unsigned = true;
+  FLOE_ASSIGN_OR_RETURN(store::Manifest manifest,
+                        store::OpenManifestWithFileKey(file, decided, key));
+  FLOE_ASSIGN_OR_RETURN(const auto envelope, store::ParseManifestEnvelope(file));
+  if (envelope.id != entry->record.manifest) {
+    return absl::FailedPreconditionError("the manifest file changed since it was opened");
+  }
+  entry->slot = slot_name;
+  entry->manifest_fd = std::move(slot.descriptors[0]);
+  entry->key_fd = std::move(slot.descriptors[1]);
+  const std::string name = slot_name.substr(std::string(keeper::kImageSlotPrefix).size());
+  auto image =
+      MakeImage(name, entry->record.label, entry->record.inode, envelope.id, std::move(manifest));
+  image->restored = true;
+  entry->image = image;
+  {
+    MutexLock lock(mutex_);
+    by_name_[name] = entry;
+    by_inode_[image->inode] = entry;
+  }
+  MutexLock keeper_lock(keeper_mutex_);
+  DropIfDone(entry);  // died between the last release and forgetting
+  return absl::OkStatus();
+}
+
+std::shared_ptr<ImageTable::Entry> ImageTable::Find(uint64_t inode) const {
+  MutexLock lock(mutex_);
+  const auto found = by_inode_.find(inode);
+  return found == by_inode_.end() ? nullptr : found->second;
+}
+
+std::vector<ImageState> ImageTable::States() const {
+  MutexLock lock(mutex_);
+  std::vector<ImageState> states;
+  for (const auto& [inode, entry] : by_inode_) {
+    states.push_back({entry->image, entry->record.manifest, entry->record.handles.size(),
+                      entry->record.closing});
+  }
+  return states;
+}
+
+std::shared_ptr<const ServedImage> ImageTable::ByName(const std::string& name) const {
+  MutexLock lock(mutex_);
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end() || found->second->record.closing) return nullptr;
+  return found->second->image;
+}
+
+std::shared_ptr<const ServedImage> ImageTable::ByInode(uint64_t inode) const {
+  const std::shared_ptr<Entry> entry = Find(inode);
+  return entry ? entry->image : nullptr;
+}
+
+std::vector<std::shared_ptr<const ServedImage>> ImageTable::List() const {
+  MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<const ServedImage>> images;
+  for (const auto& [name, entry] : by_name_) {
+    if (!entry->record.closing) images.push_back(entry->image);
+  }
+  return images;
+}
+
+}  // namespace floe::fusefs
