@@ -7,8 +7,8 @@
 
 #include "store/chunk_store.h"
 #include "store/origin/object_store.h"
+#include "store/outstanding_calls.h"
 #include "store/seal/seal.h"
-#include "store/tier/outstanding.h"
 
 namespace floe::store {
 
@@ -17,6 +17,7 @@ namespace floe::store {
 class ObjectChunkStore : public ChunkStore {
  public:
   ObjectChunkStore(std::shared_ptr<ObjectStore> objects, const RootId& root);
+  ~ObjectChunkStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
   void Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) override;
@@ -28,7 +29,7 @@ class ObjectChunkStore : public ChunkStore {
  private:
   const std::shared_ptr<ObjectStore> objects_;
   const RootId root_;
-  Outstanding calls_;  // last: waits while the others still live
+  OutstandingCalls calls_;
 };
 
 }  // namespace floe::store

@@ -16,7 +16,7 @@ class DeadlineStore : public ForwardingStore {
   // `timer` is borrowed and outlives this. Tighter than what callers ask for when `timeout` is.
   DeadlineStore(std::shared_ptr<ChunkStore> inner, Timer& timer, std::chrono::nanoseconds timeout)
       : ForwardingStore(std::move(inner)), timer_(timer), timeout_(timeout) {}
-  ~DeadlineStore() override { calls_.WaitForNone(); }
+  ~DeadlineStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
   void Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) override;

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "store/chunk_store.h"
-#include "store/tier/outstanding.h"
+#include "store/outstanding_calls.h"
 
 namespace floe::store {
 
 // Thread safe. A subclass counts with `calls_` every callback of its own that captures `this`, and
-// waits for them in its destructor (WaitForNone) before its members go.
+// waits for them in its destructor (WaitUntilNone) before its members go.
 class ForwardingStore : public ChunkStore {
  public:
   explicit ForwardingStore(std::shared_ptr<ChunkStore> inner) : inner_(std::move(inner)) {}
@@ -37,7 +37,7 @@ class ForwardingStore : public ChunkStore {
   const std::shared_ptr<ChunkStore> inner_;
 
  protected:
-  Outstanding calls_;
+  OutstandingCalls calls_;
 };
 
 }  // namespace floe::store

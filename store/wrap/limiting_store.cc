@@ -31,7 +31,7 @@ LimitingStore::~LimitingStore() {
     MutexLock lock(hook_->mutex);
     hook_->store = nullptr;
   }
-  calls_.WaitForNone();
+  calls_.WaitUntilNone();
 }
 
 size_t LimitingStore::in_flight() {

@@ -22,7 +22,7 @@ class MeteredStore : public ForwardingStore {
   // `metrics` and `clock` are borrowed and outlive this.
   MeteredStore(std::shared_ptr<ChunkStore> inner, Metrics& metrics, const std::string& label,
                Clock& clock = Clock::Real());
-  ~MeteredStore() override { calls_.WaitForNone(); }
+  ~MeteredStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
   void Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) override;

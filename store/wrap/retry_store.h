@@ -31,7 +31,7 @@ class RetryStore : public ForwardingStore {
   // (optional, borrowed) counts.
   RetryStore(std::shared_ptr<ChunkStore> inner, Timer& timer, const RetryOptions& options,
              uint64_t seed, Counter* retries = nullptr);
-  ~RetryStore() override { calls_.WaitForNone(); }
+  ~RetryStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
   void Put(const VerifiedSealed& chunk, const RequestOptions& options, PutCallback done) override;

@@ -22,7 +22,7 @@ class SingleFlightStore : public ForwardingStore {
   // `timer` is borrowed and outlives this; `shared` (optional, borrowed) counts gets that joined.
   SingleFlightStore(std::shared_ptr<ChunkStore> inner, Timer& timer, Counter* shared = nullptr)
       : ForwardingStore(std::move(inner)), timer_(timer), shared_(shared) {}
-  ~SingleFlightStore() override { calls_.WaitForNone(); }
+  ~SingleFlightStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override
       FLOE_EXCLUDES(mutex_);

@@ -18,7 +18,7 @@ class VerifyingStore : public ForwardingStore {
   VerifyingStore(std::shared_ptr<ChunkStore> inner, Executor& workers,
                  Counter* mismatches = nullptr)
       : ForwardingStore(std::move(inner)), workers_(workers), mismatches_(mismatches) {}
-  ~VerifyingStore() override { calls_.WaitForNone(); }
+  ~VerifyingStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
 
