@@ -116,12 +116,16 @@ absl::StatusOr<NodeId> LayerBuilder::MakeDirectories(absl::string_view path) {
 NodeId LayerBuilder::MakeImplicit(NodeId parent, absl::string_view name, bool replaces_whiteout) {
   erofs::Inode inode;
   inode.mode = S_IFDIR | 0755;
-  // What mkdir does in a directory with the set-group-id bit.
-  const erofs::Inode& above = tree_.inode(tree_.InodeOf(parent));
-  if ((above.mode & S_ISGID) != 0) inode.gid = above.gid;
   // Behind a whiteout nothing of lower layers shows through (containerd fails on such layers).
-  const uint8_t flags = replaces_whiteout ? kOpaque : (bottom_ ? kImplicit : kImplicit | kInherits);
-  return tree_.Insert(parent, name, tree_.AddInode(inode), flags);
+  int flags = replaces_whiteout ? kOpaque : (bottom_ ? kImplicit : kImplicit | kInherits);
+  // mkdir takes the group of a parent with the set-group-id bit, which the parent may inherit.
+  const erofs::Inode& above = tree_.inode(tree_.InodeOf(parent));
+  if (tree_.Has(parent, kImplicit) && tree_.Has(parent, kInherits)) {
+    flags |= kGroupOpen;
+  } else if ((above.mode & S_ISGID) != 0) {
+    inode.gid = above.gid;
+  }
+  return tree_.Insert(parent, name, tree_.AddInode(inode), static_cast<uint8_t>(flags));
 }
 
 // False when `name` marks nothing.

@@ -22,11 +22,12 @@ inline constexpr NodeId kNoNode = ~NodeId{0};
 inline constexpr erofs::InodeId kNoInode = ~erofs::InodeId{0};
 
 enum NodeFlag : uint8_t {
-  kWhiteout = 1,  // hides the name in lower layers; has no inode
-  kOpaque = 2,    // a directory that hides what lower layers have in it
-  kImplicit = 4,  // a directory that no entry lists: its attributes come from below
-  kInherits = 8,  // was once implicit: what lower layers have as xattrs is there too
-  kRemoved = 16,  // no longer in the tree
+  kWhiteout = 1,    // hides the name in lower layers; has no inode
+  kOpaque = 2,      // a directory that hides what lower layers have in it
+  kImplicit = 4,    // a directory that no entry lists: its attributes come from below
+  kInherits = 8,    // was once implicit: what lower layers have as xattrs is there too
+  kGroupOpen = 32,  // its group depends on what its parent inherits
+  kRemoved = 16,    // no longer in the tree
 };
 
 // Not thread safe while it changes.

@@ -29,32 +29,48 @@ LayerInode LowerResolver::Follow(LayerInode inode) const {
   return inode;
 }
 
-// A parent that no entry lists gets what the nearest lower layer with that path has, each layer
-// looked at by itself, as containerd does. Parents come before children: their ids are lower.
+// The directory at `path` in the nearest layer below `layer` that has the path, each layer looked
+// at by itself, as containerd does; nullptr when there is none.
+const LayerTree* LowerResolver::FindBelow(size_t layer, absl::string_view path,
+                                          NodeId* node) const {
+  for (size_t below = layer; below-- > 0;) {
+    const LayerTree& lower = layers_[below]->tree();
+    const absl::StatusOr<LayerTree::Place> place = lower.Resolve(path, true);
+    if (!place.ok()) return nullptr;        // hidden by a file
+    if (!place->missing.empty()) continue;  // not in this layer
+    *node = place->node;
+    return lower.IsDirectory(place->node) ? &lower : nullptr;
+  }
+  return nullptr;
+}
+
+// A parent that no entry lists gets what a lower layer says of it. Parents come before children:
+// their ids are lower.
 void LowerResolver::InheritAttributes(size_t layer) {
   LayerTree& tree = layers_[layer]->tree();
+  // What mkdir in these directories saw, before any entry listed them.
+  absl::flat_hash_map<NodeId, erofs::Inode> made;
   for (NodeId node = 0; node < tree.node_count(); ++node) {
-    if (!tree.Has(node, kInherits) || tree.Has(node, kRemoved)) continue;
-    const std::string path = tree.Path(node);
+    if (!tree.Has(node, kInherits)) continue;
     erofs::Inode& inode = tree.inode(tree.InodeOf(node));
-    bool found = false;
-    for (size_t below = layer; below-- > 0;) {
-      const LayerTree& lower = layers_[below]->tree();
-      const absl::StatusOr<LayerTree::Place> place = lower.Resolve(path, true);
-      if (!place.ok()) break;                 // hidden by a file
-      if (!place->missing.empty()) continue;  // not in this layer
-      if (!lower.IsDirectory(place->node)) break;
-      const erofs::Inode& from = lower.inode(lower.InodeOf(place->node));
-      erofs::Xattrs xattrs = lower.xattrs().Get(from.xattrs);
-      const erofs::Xattrs own = tree.xattrs().Get(inode.xattrs);
-      xattrs.insert(xattrs.end(), own.begin(), own.end());
-      if (tree.Has(node, kImplicit)) inode = from;
-      inode.xattrs = tree.xattrs().Intern(std::move(xattrs));
-      found = true;
-      break;
+    erofs::Inode as_made = inode;
+    as_made.mode = S_IFDIR | 0755;
+    if (tree.Has(node, kGroupOpen)) {
+      const erofs::Inode& above = made[tree.Parent(node)];
+      as_made.gid = (above.mode & S_ISGID) != 0 ? above.gid : 0;
     }
-    const erofs::Inode& above = tree.inode(tree.InodeOf(tree.Parent(node)));
-    if (!found && tree.Has(node, kImplicit) && (above.mode & S_ISGID) != 0) inode.gid = above.gid;
+    NodeId lower_node = kNoNode;
+    const LayerTree* lower = FindBelow(layer, tree.Path(node), &lower_node);
+    erofs::Xattrs xattrs;
+    if (lower != nullptr) {
+      as_made = lower->inode(lower->InodeOf(lower_node));
+      xattrs = lower->xattrs().Get(as_made.xattrs);
+    }
+    made[node] = as_made;
+    const erofs::Xattrs own = tree.xattrs().Get(inode.xattrs);
+    xattrs.insert(xattrs.end(), own.begin(), own.end());
+    if (tree.Has(node, kImplicit)) inode = as_made;
+    inode.xattrs = tree.xattrs().Intern(std::move(xattrs));
   }
 }
 

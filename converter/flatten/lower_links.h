@@ -31,6 +31,7 @@ class LowerResolver {
   LayerInode Follow(LayerInode inode) const;
 
  private:
+  const LayerTree* FindBelow(size_t layer, absl::string_view path, NodeId* node) const;
   void InheritAttributes(size_t layer);
   absl::Status LinkLower(size_t layer);
   LayerInode FindVisible(size_t above, absl::string_view path) const;

@@ -370,10 +370,11 @@ def link_target_below_whiteout():
 
 
 def random_case(seed):
-    """Layers that containerd unpacks: parents are always directories there, whiteouts come before what replaces them."""
+    """Layers that containerd unpacks: parents are always directories there, whiteouts come before what replaces them, what a layer
+    lists as a directory stays one (containerd sets its time at the end), and a parent that is not listed has no file above it in any
+    lower layer (containerd looks for its attributes there)."""
     rng = random.Random(seed)
     names = ["a", "b", "c", "dd", "e.h", "usr", "doc"]
-    visible = {}  # path -> kind, as the overlay shows it
 
     def parent_ok(path, own):
         at = path.rsplit("/", 1)[0] if "/" in path else ""
@@ -383,31 +384,45 @@ def random_case(seed):
             at = at.rsplit("/", 1)[0] if "/" in at else ""
         return True
 
-    layers = []
+    def note(path, kind, own):
+        own[path] = kind
+        while "/" in path:
+            path = path.rsplit("/", 1)[0]
+            own[path] = "dir"
+
+    def unlisted_ok(path, own):
+        parents = ["/".join(path.split("/")[:n]) for n in range(1, path.count("/") + 1)]
+        missing = [parent for parent in parents if parent not in own]
+        return not any(below.get(above, "dir") != "dir" for below in lower for parent in missing for above in parents if parent.startswith(above + "/"))
+
+    layers, lower = [], []
     for number in range(rng.randint(2, 6)):
         layer, own = Layer(rng.choice((tarfile.PAX_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT))), {}
         pax = layer.tar.format == tarfile.PAX_FORMAT
+        listed = set()
         for _ in range(rng.randint(5, 60)):
             path = "/".join(rng.choice(names) for _ in range(rng.randint(1, 4)))
-            if not parent_ok(path, own):
+            if not parent_ok(path, own) or not unlisted_ok(path + "/x", own):
                 continue
             fields = {"mtime": rng.choice((0, 1, 1500000000, rng.randrange(1 << 33))), "uid": rng.choice((0, 0, 1000, 100000)), "gid": rng.choice((0, 33, 70000))}
             if pax and rng.random() < 0.3:
                 fields["xattrs"] = {"user." + rng.choice("xyz"): rng.randbytes(rng.randint(0, 60)) for _ in range(rng.randint(1, 3))}
             kind = rng.choice(("file", "file", "file", "dir", "dir", "symlink", "link", "whiteout", "opaque", "fifo"))
             here = own.get(path)
+            if kind not in ("dir", "opaque") and any(p == path or p.startswith(path + "/") for p in listed):
+                continue
             if kind == "whiteout":
                 below = any(p.startswith(path + "/") for p in own)
                 if number == 0 or here is not None or below:
                     continue
                 layer.add(("%s/.wh.%s" % tuple(path.rsplit("/", 1))) if "/" in path else ".wh." + path)
-                own[path] = "whiteout"
+                note(path, "whiteout", own)
                 continue
             if kind == "opaque":
                 if number == 0 or (here or "dir") != "dir":
                     continue
                 layer.add(path + "/.wh..wh..opq")
-                own[path] = "dir"
+                note(path, "dir", own)
                 continue
             if kind == "link":
                 targets = [p for p, k in own.items() if k == "file" and p != path and not p.startswith(path + "/")]
@@ -419,6 +434,7 @@ def random_case(seed):
             elif kind == "file":
                 layer.add(path, rng.randbytes(rng.choice((0, 3, 4096, 10000))), mode=rng.choice((0o644, 0o755, 0o4711)), **fields)
             elif kind == "dir":
+                listed.add(path)
                 layer.dir(path, mode=rng.choice((0o755, 0o700, 0o1777, 0o2755)), **fields)
             elif kind == "symlink":
                 layer.symlink(path, rng.choice(("target", "../x", "/abs")), **fields)
@@ -427,12 +443,9 @@ def random_case(seed):
             if kind != "dir" or here != "dir":
                 for gone in [p for p in own if p.startswith(path + "/")]:
                     del own[gone]
-            own[path] = kind
-            at = path
-            while "/" in at:
-                at = at.rsplit("/", 1)[0]
-                own[at] = "dir"
+            note(path, kind, own)
         layers.append(layer)
+        lower.append(own)
     return layers
 
 
