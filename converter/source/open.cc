@@ -2,6 +2,8 @@
 #include "converter/source/open.h"
 
 #include "absl/strings/str_cat.h"
+#include "converter/registry/reference.h"
+#include "converter/registry/registry.h"
 #include "converter/source/oci_layout.h"
 
 namespace floe::converter {
@@ -13,6 +15,18 @@ absl::StatusOr<const ContainerdTransport*> Containerd(const TransportOptions& op
       "containerd:// needs gRPC, and this floe was built without it (FLOE_GRPC=OFF)");
 }
 
+// The repository of SRC when it lies beside DST.
+std::string MountFrom(const std::string& source, const std::string& destination) {
+  const absl::StatusOr<ImageLocation> location = ParseLocation(source);
+  if (!location.ok() || location->transport != Transport::kRegistry) return "";
+  const absl::StatusOr<Reference> from = ParseReference(location->reference);
+  const absl::StatusOr<Reference> to = ParseReference(destination);
+  if (!from.ok() || !to.ok() || from->host != to->host || from->repository == to->repository) {
+    return "";
+  }
+  return from->repository;
+}
+
 absl::Status Unknown(const ImageLocation& location) {
   return absl::InvalidArgumentError(absl::StrCat(location.ToString(), ": unknown transport"));
 }
@@ -22,6 +36,8 @@ absl::Status Unknown(const ImageLocation& location) {
 absl::StatusOr<std::unique_ptr<ImageSource>> OpenSource(const ImageLocation& location,
                                                         const TransportOptions& options) {
   switch (location.transport) {
+    case Transport::kRegistry:
+      return OpenRegistrySource(location.reference, options.registry);
     case Transport::kContainerd: {
       FLOE_ASSIGN_OR_RETURN(const ContainerdTransport* containerd, Containerd(options));
       return containerd->OpenSource(location.reference, options.containerd);
@@ -36,6 +52,9 @@ absl::StatusOr<std::unique_ptr<ImageSource>> OpenSource(const ImageLocation& loc
 absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDestination(const ImageLocation& location,
                                                                   const TransportOptions& options) {
   switch (location.transport) {
+    case Transport::kRegistry:
+      return OpenRegistryDestination(location.reference, options.registry,
+                                     MountFrom(options.mount_from, location.reference));
     case Transport::kContainerd: {
       FLOE_ASSIGN_OR_RETURN(const ContainerdTransport* containerd, Containerd(options));
       return containerd->OpenDestination(location.reference, options.containerd);

@@ -18,6 +18,9 @@ namespace floe::converter {
 struct TransportOptions {
   RegistryOptions registry;
   ContainerdOptions containerd;
+  // SRC, when an image is copied or converted from it: blobs of the same registry are mounted from
+  // its repository instead of being sent. May be empty.
+  std::string mount_from;
   // &GrpcContainerd(), or null in builds without gRPC. Borrowed.
   const ContainerdTransport* containerd_transport = nullptr;
   // Where archives are unpacked or built when they cannot be read in place. Empty: $TMPDIR.

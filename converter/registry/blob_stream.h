@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A blob from a registry that survives broken connections.
+#pragma once
+
+#include <memory>
+
+#include "base/byte_stream.h"
+#include "converter/registry/client.h"
+#include "converter/registry/retry.h"
+
+namespace floe::converter {
+
+// Reads the blob front to back; after a break it goes on where it stopped (Range), as often as
+// RegistryOptions::attempts says without progress in between. Ends after descriptor.size bytes; it
+// does not check the digest. Not thread safe.
+class RegistryBlobStream : public ByteStream {
+ public:
+  // UNAVAILABLE, NOT_FOUND, ...: the first connection is made at once.
+  static absl::StatusOr<std::unique_ptr<RegistryBlobStream>> Open(
+      std::shared_ptr<RegistryClient> client, const Descriptor& descriptor);
+
+  absl::StatusOr<size_t> Read(MutableByteView out) override;
+
+ private:
+  RegistryBlobStream(std::shared_ptr<RegistryClient> client, const Descriptor& descriptor);
+
+  absl::Status Connect();
+  absl::Status CheckStart(HttpExchange& exchange);
+  absl::Status Skip(HttpExchange& exchange, uint64_t count);
+  absl::StatusOr<size_t> ReadOnce(MutableByteView out);
+
+  const std::shared_ptr<RegistryClient> client_;
+  const Descriptor descriptor_;
+  std::unique_ptr<HttpExchange> exchange_;  // goes before client_
+  uint64_t offset_ = 0;
+  uint64_t progress_ = 0;  // bytes since the last break
+  Backoff backoff_;
+};
+
+// The first byte of "bytes 5-9/10"; nullopt for anything else.
+std::optional<uint64_t> ParseContentRangeStart(absl::string_view value);
+
+}  // namespace floe::converter
