@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """floe's own parts in a sandbox: a store with its keys (`Converter`), the daemons of a node (`Floe`), and both with a containerd
 and a registry as one small world (`World`)."""
+import http.client
 import json
 import os
 import re
 import signal
+import socket
 import struct
 
 from fixtures import small_image
@@ -83,16 +85,17 @@ class Floe:
         self.cache = os.path.join(self.dir, "cache")
         self.runtime = os.path.join(self.dir, "run")
         self.socket = os.path.join(self.runtime, "snapshotter.sock")
-        self.config = box.write(name + "-floe/floe.toml", self.settings(store or converter.folder) + settings)
+        self.metrics_socket = os.path.join(self.runtime, "metrics.sock")
+        self.config = box.write(name + "-floe/floe.toml", self.defaults(store or converter.folder) + settings)
         self.argv = [program("floe-snapshotter"), "--root", self.root, "--socket", self.socket, "--runtime-dir", self.runtime,
                      "--config", self.config, "--containerd", box.path(name, "containerd.sock")]
         self.daemon = None
         self.start()
         box.undo.callback(self.shutdown)
 
-    def settings(self, store):
-        return ('[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n[fusefs]\ncache_dir = "%s"\nfree_share = 0.0\n'
-                % (store, self.converter.keys, self.cache))
+    def defaults(self, store):
+        return ('[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n[fusefs]\ncache_dir = "%s"\nfree_share = 0.0\nmetrics = "%s"\n'
+                % (store, self.converter.keys, self.cache, self.metrics_socket))
 
     def start(self):
         if self.daemon is None:
@@ -142,19 +145,24 @@ class Floe:
         return mounts_below(os.path.join(self.root, "mounts"))
 
     def metrics(self):
-        """{name{labels}: value} of floe-fusefs."""
-        text = self.box.run([program("floe-fusefs"), "metrics", "--control", os.path.join(self.runtime, "fusefs.sock")])
+        """{name{labels}: value} of floe-fusefs, as Prometheus would read them."""
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.metrics_socket)
+        connection.request("GET", "/metrics")
         values = {}
-        for line in text.splitlines():
+        for line in connection.getresponse().read().decode().splitlines():
             if line and not line.startswith("#"):
                 key, value = line.rsplit(" ", 1)
                 values[key] = float(value)
+        connection.close()
         return values
 
     def fetched_bytes(self):
         """What floe itself says it fetched from the origin."""
-        found = [value for key, value in self.metrics().items() if re.match(r"floe_\w*bytes\w*\{[^}]*origin", key)]
-        check(found, "no metric tells the bytes from the origin")
+        found = [value for key, value in self.metrics().items()
+                 if key.startswith("floe_store_bytes_total{") and 'operation="get"' in key and 'store="origin"' in key]
+        check(found, "no metric tells the bytes from the origin: %s", self.metrics())
         return sum(found)
 
 
