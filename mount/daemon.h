@@ -38,7 +38,7 @@ class Daemon {
   bool running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }  // readable once it has ended
-  bool adopted() const { return !child_; }
+  bool adopted() const { return running() && !child_; }
 
   // After pidfd() became readable: forgets it (and reaps it, if it was ours). What is known of its
   // end: "exit code 1", "signal 9", "ended".

@@ -95,6 +95,8 @@ class Supervisor : public DaemonSupervisor {
   absl::Status RestoreKeeper();
   absl::Status ReplaceDeadFuse();
   void StopWatching();
+  absl::Status EndKeeper(SteadyTime deadline);
+  void RemoveFiles();
 
   const SupervisorOptions options_;
   Watched keeper_;
@@ -118,6 +120,7 @@ absl::Status Supervisor::Lock() {
     if (fstat(lock_.get(), &file) != 0) return ErrnoStatus(errno, path);
   }
   if (file.st_nlink > 0) return absl::OkStatus();
+  lock_.Reset();
   return absl::FailedPreconditionError(
       absl::StrCat("another floe process looks after the daemons in ", options_.runtime_dir,
                    ": stop it, or use another runtime directory"));
@@ -126,7 +129,7 @@ absl::Status Supervisor::Lock() {
 void Supervisor::Note(Watched& watched, const absl::Status& status) {
   MutexLock lock(mutex_);
   watched.state.pid = watched.daemon.running() ? watched.daemon.pid() : -1;
-  watched.state.adopted = watched.daemon.running() && watched.daemon.adopted();
+  watched.state.adopted = watched.daemon.adopted();
   watched.state.last_error = status.ok() ? "" : std::string(status.message());
 }
 
@@ -204,13 +207,29 @@ absl::Status Supervisor::Begin() {
 }
 
 void Supervisor::Undo() {
+  if (!lock_) return;
   const SteadyTime deadline = Clock::Real().Now() + options_.start_timeout;
-  if (fusefs_.daemon.running() && !fusefs_.daemon.adopted()) (void)fusefs_.daemon.End(deadline);
-  if (!keeper_.daemon.running() || keeper_.daemon.adopted()) return;
+  if (!fusefs_.daemon.adopted()) (void)fusefs_.daemon.End(deadline);
+  if (!keeper_.daemon.adopted()) (void)EndKeeper(deadline);
+  RemoveFiles();
+}
+
+absl::Status Supervisor::EndKeeper(SteadyTime deadline) {
+  if (!keeper_.daemon.running()) return absl::OkStatus();
+  // Asked, for a signal alone does not end a keeper that holds a connection.
   if (auto keeper = keeper::KeeperClient::Connect(keeper_.spec.socket); keeper.ok()) {
     (void)(*keeper)->Shutdown();
   }
-  (void)keeper_.daemon.End(deadline);
+  if (keeper_.daemon.AwaitEnd(deadline).ok()) return absl::OkStatus();
+  return keeper_.daemon.End(deadline);
+}
+
+void Supervisor::RemoveFiles() {
+  for (const Watched* watched : {&keeper_, &fusefs_}) {
+    if (!watched->daemon.running()) unlink(watched->spec.socket.c_str());
+  }
+  unlink(absl::StrCat(options_.runtime_dir, "/supervisor.lock").c_str());
+  lock_.Reset();
 }
 
 void Supervisor::OnEnd(Watched& watched) {
@@ -296,18 +315,10 @@ absl::Status Supervisor::Shutdown(SteadyTime deadline) {
     MutexLock lock(mutex_);
     fuse_.reset();
   }
-  if (auto keeper = keeper::KeeperClient::Connect(keeper_.spec.socket); keeper.ok()) {
-    (void)(*keeper)->Shutdown();
-  }
-  if (!keeper_.daemon.AwaitEnd(deadline).ok()) {
-    const absl::Status killed = keeper_.daemon.End(deadline);
-    if (status.ok()) status = killed;
-  }
+  status.Update(EndKeeper(deadline));
   Note(keeper_, absl::OkStatus());
   Note(fusefs_, absl::OkStatus());
-  for (const Watched* watched : {&keeper_, &fusefs_}) unlink(watched->spec.socket.c_str());
-  unlink(absl::StrCat(options_.runtime_dir, "/supervisor.lock").c_str());
-  lock_.Reset();
+  RemoveFiles();
   return status;
 }
 

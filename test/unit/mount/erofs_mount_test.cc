@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "mount/child.h"
 #include "mount/syscalls.h"
@@ -23,24 +24,24 @@ using testing::In;
 class ErofsMountTest : public ::testing::TestWithParam<Backend> {
  protected:
   void SetUp() override {
-    loops_ = testing::UsedLoopDevices();
     point_ = temp_.path() + "/m";
     ASSERT_EQ(mkdir(point_.c_str(), 0700), 0);
-    server_.AddProbeImage("a1", 2);
+    server_.AddProbeImage(name_, 2);
   }
   void TearDown() override {
     EXPECT_EQ(testing::MountsBelow(temp_.path()), "");
-    EXPECT_EQ(testing::UsedLoopDevices(), loops_);
+    EXPECT_TRUE(testing::LoopDevicesOver(name_).empty());
   }
 
   testing::TinyServer server_;
   TempDir temp_ = TempDir::Create().value();
   std::string point_;
-  std::string loops_;
+  // Unlike that of the same test run by somebody else.
+  const std::string name_ = absl::StrCat("a1", absl::Hex(getpid()));
 };
 
 TEST_P(ErofsMountTest, ShowsTheImageUntilItIsUnmounted) {
-  auto made = MountErofs(server_.mount(), "a1", GetParam(), In(milliseconds(20000)));
+  auto made = MountErofs(server_.mount(), name_, GetParam(), In(milliseconds(20000)));
   ASSERT_TRUE(made.ok()) << made.status();
   ASSERT_TRUE(MoveMount(made->mount.get(), point_).ok());
   made->mount.Reset();
@@ -51,18 +52,18 @@ TEST_P(ErofsMountTest, ShowsTheImageUntilItIsUnmounted) {
   const std::string line = testing::MountsBelow(point_);
   EXPECT_NE(line.find("ro,nosuid,nodev,noexec"), std::string::npos) << line;
   EXPECT_EQ(major(*DeviceOf(point_)), GetParam() == Backend::kFile ? 0U : 7U);
-  EXPECT_EQ(testing::UsedLoopDevices() == loops_, GetParam() == Backend::kFile);
+  EXPECT_EQ(testing::LoopDevicesOver(name_).size(), GetParam() == Backend::kFile ? 0U : 1U);
   ASSERT_TRUE(UnmountErofs(point_, In(milliseconds(20000))).ok());
   EXPECT_EQ(CheckErofs(point_).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_P(ErofsMountTest, NotAttachedLeavesNothing) {
-  const auto made = MountErofs(server_.mount(), "a1", GetParam(), In(milliseconds(20000)));
+  const auto made = MountErofs(server_.mount(), name_, GetParam(), In(milliseconds(20000)));
   ASSERT_TRUE(made.ok()) << made.status();
 }
 
 TEST_P(ErofsMountTest, ReadaheadIsSet) {
-  const auto made = MountErofs(server_.mount(), "a1", GetParam(), In(milliseconds(20000)));
+  const auto made = MountErofs(server_.mount(), name_, GetParam(), In(milliseconds(20000)));
   ASSERT_TRUE(made.ok()) << made.status();
   ASSERT_NE(made->bdi, "");
   ASSERT_TRUE(SetReadahead(made->bdi, 64).ok());
@@ -89,7 +90,7 @@ TEST_P(ErofsMountTest, WhatIsNoErofsIsRefused) {
 
 TEST_P(ErofsMountTest, DeadlineHoldsWhileTheDaemonSleeps) {
   server_.Hold(true);
-  const auto made = MountErofs(server_.mount(), "a1", GetParam(), In(milliseconds(300)));
+  const auto made = MountErofs(server_.mount(), name_, GetParam(), In(milliseconds(300)));
   EXPECT_EQ(made.status().code(), absl::StatusCode::kDeadlineExceeded) << made.status();
   server_.Hold(false);
   while (ReapAbandonedChildren() > 0) std::this_thread::yield();
@@ -107,7 +108,7 @@ TEST_F(UnmountTest, NothingMountedIsFine) {
 }
 
 TEST_F(UnmountTest, BusyMountIsDetached) {
-  const auto made = MountErofs(server_.mount(), "a1", Backend::kFile, In(milliseconds(20000)));
+  const auto made = MountErofs(server_.mount(), name_, Backend::kFile, In(milliseconds(20000)));
   ASSERT_TRUE(made.ok()) << made.status();
   ASSERT_TRUE(MoveMount(made->mount.get(), point_).ok());
   const auto open = OpenFile(point_ + "/probe", O_RDONLY);
@@ -119,7 +120,7 @@ TEST_F(UnmountTest, BusyMountIsDetached) {
 }
 
 TEST_F(UnmountTest, UnmountDoesNotWaitForAReadWithoutAnswer) {
-  const auto made = MountErofs(server_.mount(), "a1", Backend::kFile, In(milliseconds(20000)));
+  const auto made = MountErofs(server_.mount(), name_, Backend::kFile, In(milliseconds(20000)));
   ASSERT_TRUE(made.ok()) << made.status();
   ASSERT_TRUE(MoveMount(made->mount.get(), point_).ok());
   server_.Hold(true);

@@ -56,7 +56,9 @@ TEST(FuseMountTest, AbortFreesAReaderWithoutAnswer) {
 TEST(FuseMountTest, WaitingRequestsAreCounted) {
   const auto fuse = CreateFuseMount().value();
   const uint32_t number = FuseConnectionNumber(fuse.mount.get()).value();
-  for (const FuseConnection& connection : ListFuseConnections().value()) {
+  const auto connections = ListFuseConnections();
+  ASSERT_TRUE(connections.ok()) << connections.status();
+  for (const FuseConnection& connection : *connections) {
     if (connection.number == number) {
       EXPECT_EQ(connection.waiting, 1U);  // INIT
     }

@@ -23,11 +23,9 @@ TEST(ProbeImageTest, FsckFindsItClean) {
 }
 
 TEST(ProbeTest, LoopReportsShortReads) {
-  const std::string loops = testing::UsedLoopDevices();
   const auto effect = ProbeShortReads(Backend::kLoop, testing::In(milliseconds(20000)));
   ASSERT_TRUE(effect.ok()) << effect.status();
   EXPECT_NE(*effect, ShortReadEffect::kZeros);
-  EXPECT_EQ(testing::UsedLoopDevices(), loops);
 }
 
 // Not an assertion about this kernel, but about the choice: what the probe saw decides.

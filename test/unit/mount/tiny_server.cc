@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -10,15 +11,16 @@
 
 namespace floe::mount::testing {
 
-std::string UsedLoopDevices() {
-  std::string used;
-  for (int number = 0; number < 64; ++number) {
-    const std::string path = absl::StrCat("/sys/block/loop", number, "/loop/backing_file");
-    std::ifstream file(path);
-    std::string name;
-    if (std::getline(file, name)) absl::StrAppend(&used, "loop", number, "=", name, "\n");
+std::vector<std::string> LoopDevicesOver(const std::string& name) {
+  std::vector<std::string> found;
+  for (const auto& device : std::filesystem::directory_iterator("/sys/block")) {
+    std::ifstream file(device.path() / "loop/backing_file");
+    std::string backing;
+    if (std::getline(file, backing) && backing == "/" + name) {
+      found.push_back(device.path().filename());
+    }
   }
-  return used;
+  return found;
 }
 
 std::string MountsBelow(const std::string& path) {

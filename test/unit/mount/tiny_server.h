@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "mount/fuse_mount.h"
@@ -72,8 +73,9 @@ class TinyServer {
   std::thread thread_;
 };
 
-// Loop devices in use, and what /proc/self/mountinfo says: equal before and after a test.
-std::string UsedLoopDevices();
+// Loop devices over the served file `name`: other tests use loop devices at the same time.
+std::vector<std::string> LoopDevicesOver(const std::string& name);
+// Lines of /proc/self/mountinfo.
 std::string MountsBelow(const std::string& path);
 SteadyTime In(std::chrono::milliseconds delay);
 
