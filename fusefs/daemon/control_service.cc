@@ -219,6 +219,8 @@ std::string ControlService::Answer(const Message& message, std::vector<UniqueFd>
     case control::Request::KIND_NOT_SET:
       reply = ErrorReply(absl::UnimplementedError("control request of an unknown kind"));
   }
+  // Also 0 is written: an empty message would look like a closed socket.
+  if (!reply.has_code()) reply.set_code(0);
   return reply.SerializeAsString();
 }
 
