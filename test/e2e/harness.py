@@ -7,8 +7,6 @@ from nodes import VERSIONS, Containerd, Registry, in_message, may_raise_limits, 
 from sandbox import (Daemon, Failure, Sandbox, Skip, check, drop_page_cache, equal, free_port, loop_devices, main, mounts_below,
                      processes, wait_until)
 
-__all__ = [name for name in dir() if not name.startswith("_")]
-
 
 def on_both(*functions):
     """Each function(box, version) as a test on containerd 1.6 and on 2.4."""
@@ -18,3 +16,6 @@ def on_both(*functions):
         test.label = "%s on containerd %s" % (function.__name__.replace("_", " "), version)
         return test
     return [bind(function, version) for function in functions for version in VERSIONS]
+
+
+__all__ = [name for name in dir() if not name.startswith("_")]
