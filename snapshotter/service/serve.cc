@@ -9,7 +9,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "snapshotter/diff/content_store.h"
+#include "snapshotter/diff/differ.h"
 #include "snapshotter/directories.h"
+#include "snapshotter/service/diff_service.h"
 #include "snapshotter/service/notify.h"
 #include "snapshotter/service/rpc.h"
 #include "snapshotter/service/server.h"
@@ -50,7 +53,10 @@ absl::Status Serve(const ProgramOptions& options) {
   }
   RpcRunner runner(metrics);
   SnapshotsService snapshots(*snapshotter, runner);
-  FLOE_ASSIGN_OR_RETURN(GrpcServer server, GrpcServer::Start(options.socket, {&snapshots}));
+  ContentStore content(options.containerd);
+  Differ differ(options.root + "/snapshots", content);
+  DiffService diffs(differ, runner);
+  FLOE_ASSIGN_OR_RETURN(GrpcServer server, GrpcServer::Start(options.socket, {&snapshots, &diffs}));
   Log(LogLevel::kInfo, "serving containerd",
       {{"socket", options.socket}, {"root", options.root}, {"version", FLOE_VERSION}});
   Warn(NotifyServiceManager("READY=1"), "readiness");

@@ -88,7 +88,7 @@ TEST_F(TreeWalkTest, AnErrorOfTheVisitorEndsTheWalk) {
 
 // Deeper than there are descriptors, and than a path may be long.
 TEST_F(TreeWalkTest, VeryDeepTreesAreMeasuredAndRemoved) {
-  constexpr int kDepth = 3000;
+  constexpr int kDepth = 1500;
   UniqueFd current = *OpenFile(directory_->path(), O_RDONLY | O_DIRECTORY);
   ASSERT_EQ(mkdirat(current.get(), "deep", 0755), 0);
   current = *OpenFileAt(current.get(), "deep", O_RDONLY | O_DIRECTORY);
