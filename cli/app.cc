@@ -58,6 +58,10 @@ std::unique_ptr<CLI::App> MakeApp(Context& context, Action& action) {
   AddConvertCommand(*app, action);
   AddKeyCommand(*app, action);
   AddInspectCommand(*app, action);
+  AddMountCommand(*app, action);
+  AddUmountCommand(*app, action);
+  AddExportCommand(*app, action);
+  AddAbortCommand(*app, action);
   AddCompletionCommand(*app, action);
   app->require_subcommand(1);
   // Global options are understood behind the command's name too.

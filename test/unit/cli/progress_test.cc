@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace floe::cli {
@@ -75,7 +76,8 @@ TEST(ProgressDisplayTest, UpdatesFromThePastAreDropped) {
   display.Update({Stage::kStore, "p", 50, 100});
   clock.Advance(std::chrono::seconds(11));
   display.Update({Stage::kStore, "p", 40, 100});
-  EXPECT_EQ(std::count(out.str().begin(), out.str().end(), '\n'), 1);
+  const std::string text = out.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
 TEST(ProgressDisplayTest, NoneIsSilentAndNothingIsWhole) {
