@@ -28,6 +28,14 @@ struct ExecPlan {
   pid_t parent;
 };
 
+// Whether `additions` has a variable of the same name.
+bool Overridden(absl::string_view variable, const std::vector<std::string>& additions) {
+  const absl::string_view name = variable.substr(0, variable.find('=') + 1);
+  return std::any_of(additions.begin(), additions.end(), [name](const std::string& addition) {
+    return addition.compare(0, name.size(), name.data(), name.size()) == 0;
+  });
+}
+
 ExecPlan MakePlan(const SpawnOptions& options) {
   ExecPlan plan{{}, {}, options.descriptors, options.detached, getpid()};
   for (const std::string& argument : options.arguments) {
@@ -35,7 +43,7 @@ ExecPlan MakePlan(const SpawnOptions& options) {
   }
   plan.arguments.push_back(nullptr);
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    plan.environment.push_back(*variable);
+    if (!Overridden(*variable, options.environment)) plan.environment.push_back(*variable);
   }
   for (const std::string& variable : options.environment) {
     plan.environment.push_back(const_cast<char*>(variable.c_str()));

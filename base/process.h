@@ -20,7 +20,7 @@ struct SpawnOptions {
   // {descriptor of ours, number in the child}; all others are closed there. 0, 1, 2 are inherited
   // unless named.
   std::vector<std::pair<int, int>> descriptors;
-  std::vector<std::string> environment;  // added to ours: "NAME=value"
+  std::vector<std::string> environment;  // added to ours, or in place of it: "NAME=value"
   // In a session of its own and not killed with us: a daemon that outlives this process.
   bool detached = false;
 };

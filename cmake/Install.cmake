@@ -18,3 +18,6 @@ foreach(completion "bash:bash-completion/completions/floe" "zsh:zsh/site-functio
     execute_process(COMMAND \"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/floe\" completion ${CMAKE_MATCH_1} OUTPUT_FILE \"\${file}\"
       COMMAND_ERROR_IS_FATAL ANY)")
 endforeach()
+
+file(GLOB units ${CMAKE_SOURCE_DIR}/packaging/systemd/*.service)
+install(FILES ${units} DESTINATION lib/systemd/system)

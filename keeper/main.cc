@@ -12,6 +12,7 @@
 
 #include "CLI/CLI.hpp"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/process.h"
 #include "keeper/server.h"
 
@@ -56,6 +57,10 @@ int main(int argc, char** argv) {
   absl::Status status = server.status();
   if (server.ok()) {
     floe::Log(floe::LogLevel::kInfo, "floe-keeper serves", {{"socket", options.socket}});
+    if (const absl::Status told = floe::NotifyServiceManager("READY=1"); !told.ok()) {
+      floe::Log(floe::LogLevel::kWarning, "the service manager was not told",
+                {{"why", told.message()}});
+    }
     status = server->Run(stop.get());
   }
   if (status.ok()) return 0;

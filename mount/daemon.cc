@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/unix_socket.h"
@@ -20,6 +21,8 @@
 namespace floe::mount {
 namespace {
 
+constexpr std::chrono::seconds kEndPatience(1);  // from the last answer to the end of a process
+constexpr uint64_t kMaxLastWords = 2000;
 constexpr std::chrono::seconds kKillPatience(
     10);  // a killed process may still finish a system call
 
@@ -55,10 +58,38 @@ std::string DescribeEnd(int status) {
                            : absl::StrCat("signal ", WTERMSIG(status));
 }
 
+uint64_t LogSize(const std::string& path) {
+  std::error_code error;
+  const uint64_t size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+// The last line of what was written to the log since it was `from` bytes long: a daemon that ends
+// at its start says why there.
+std::string LastWords(const DaemonSpec& spec, uint64_t from) {
+  const absl::StatusOr<UniqueFd> log = OpenFile(spec.log_file, O_RDONLY);
+  if (!log.ok()) return "its log says why";
+  const uint64_t size = LogSize(spec.log_file);
+  Bytes tail(std::min<uint64_t>(size - std::min(size, from), kMaxLastWords));
+  if (!ReadFullAt(log->get(), tail, size - tail.size()).ok()) return "its log says why";
+  absl::string_view text = absl::StripSuffix(AsText(tail), "\n");
+  if (const size_t line = text.rfind('\n'); line != absl::string_view::npos) {
+    text.remove_prefix(line + 1);
+  }
+  return text.empty() ? absl::StrCat(spec.log_file, " says why") : std::string(text);
+}
+
+absl::Status EndedAtStart(const DaemonSpec& spec, const std::string& how, uint64_t log_size) {
+  const std::string why = spec.log_file.empty() ? "its log says why" : LastWords(spec, log_size);
+  return absl::UnavailableError(
+      absl::StrCat(spec.name, " ended at its start with ", how, ": ", why));
+}
+
 absl::StatusOr<pid_t> Spawn(const DaemonSpec& spec) {
   SpawnOptions options;
   options.arguments = spec.command;
   options.detached = true;
+  options.environment = {"NOTIFY_SOCKET="};  // only this process speaks for the service
   FLOE_ASSIGN_OR_RETURN(const UniqueFd input, OpenFile("/dev/null", O_RDONLY));
   options.descriptors = {{input.get(), 0}};
   UniqueFd log;
@@ -85,6 +116,7 @@ absl::StatusOr<Daemon> Daemon::Adopt(const DaemonSpec& spec) {
 }
 
 absl::StatusOr<Daemon> Daemon::Start(const DaemonSpec& spec, int interrupt, SteadyTime deadline) {
+  const uint64_t log_size = LogSize(spec.log_file);
   FLOE_ASSIGN_OR_RETURN(const pid_t pid, Spawn(spec));
   FLOE_ASSIGN_OR_RETURN(UniqueFd pidfd, OpenPidfd(pid));
   Daemon daemon(pid, std::move(pidfd), true);
@@ -93,14 +125,20 @@ absl::StatusOr<Daemon> Daemon::Start(const DaemonSpec& spec, int interrupt, Stea
   const auto connection = ConnectWhenServed(spec.socket, interrupts, deadline);
   if (connection.ok()) {
     FLOE_ASSIGN_OR_RETURN(const Peer peer, PeerOf(connection->get()));
-    if (peer.pid == pid) return daemon;
-    (void)daemon.End(deadline);
-    return Adopt(spec);
+    // It may listen before it is ready, and end before it is: AwaitAnswer tells.
+    const absl::Status ready = spec.await_answer ? spec.await_answer(deadline) : absl::OkStatus();
+    if (peer.pid == pid && ready.ok()) return daemon;
+    if (peer.pid != pid) {
+      (void)daemon.End(deadline);
+      return Adopt(spec);
+    }
+    if (!Readable(daemon.pidfd(), Clock::Real().Now() + kEndPatience)) {
+      (void)daemon.End(Clock::Real().Now() + kEndPatience);
+      return ready;
+    }
   }
   if (Readable(daemon.pidfd(), Clock::Real().Now())) {
-    return absl::UnavailableError(absl::StrCat(
-        spec.name, " ended at its start with ", daemon.Collect(), ": its log says why",
-        spec.log_file.empty() ? "" : " (", spec.log_file, spec.log_file.empty() ? "" : ")"));
+    return EndedAtStart(spec, daemon.Collect(), log_size);
   }
   if (interrupt >= 0 && Readable(interrupt, Clock::Real().Now())) return daemon;
   (void)daemon.Signal(SIGKILL);

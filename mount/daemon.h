@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct DaemonSpec {
   std::string socket;
   std::vector<std::string> command;  // [0] is the program
   std::string log_file;              // appended to; empty: our standard output and error
+  // Asks it over its socket whether it is ready; empty: one that listens is ready.
+  std::function<absl::Status(SteadyTime deadline)> await_answer;
 };
 
 // A running daemon. The destructor leaves it running. Not thread safe.
@@ -25,10 +28,10 @@ class Daemon {
  public:
   // Whoever listens on the socket; UNAVAILABLE when nobody does.
   static absl::StatusOr<Daemon> Adopt(const DaemonSpec& spec);
-  // Starts it in a session of its own and waits until it listens. When somebody else's listens
-  // first, that one is adopted. UNAVAILABLE with exit code when it ended, DEADLINE_EXCEEDED (and it
-  // is killed) at the deadline. Once `interrupt` (borrowed; -1: none) is readable it waits no
-  // longer.
+  // Starts it in a session of its own and waits until it listens and is ready. When somebody else's
+  // listens first, that one is adopted. UNAVAILABLE with exit code and last words when it ended,
+  // DEADLINE_EXCEEDED (and it is killed) at the deadline. Once `interrupt` (borrowed; -1: none) is
+  // readable it waits no longer.
   static absl::StatusOr<Daemon> Start(const DaemonSpec& spec, int interrupt, SteadyTime deadline);
 
   Daemon() = default;

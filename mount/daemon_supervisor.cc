@@ -40,6 +40,9 @@ class Supervisor : public DaemonSupervisor {
     Append(fusefs_.spec.command, options_.fusefs_arguments);
     Append(fusefs_.spec.command,
            {"--control", fusefs_.spec.socket, "--keeper", keeper_.spec.socket});
+    fusefs_.spec.await_answer = [this](SteadyTime deadline) {
+      return client_.Ping(deadline).status();
+    };
   }
   ~Supervisor() override { StopWatching(); }
 
@@ -191,8 +194,7 @@ absl::Status Supervisor::AdoptFusefs() {
 
 absl::Status Supervisor::EnsureFusefs() {
   if (AdoptFusefs().ok()) return absl::OkStatus();
-  FLOE_RETURN_IF_ERROR(StartDaemon(fusefs_));
-  return client_.Ping(Clock::Real().Now() + kPingPatience).status();
+  return StartDaemon(fusefs_);
 }
 
 absl::Status Supervisor::Begin() {

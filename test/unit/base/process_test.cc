@@ -41,6 +41,18 @@ TEST(ProcessTest, DescriptorsArriveUnderTheirNumbers) {
   EXPECT_EQ(process->Wait().value(), 0);
 }
 
+TEST(ProcessTest, EnvironmentIsAddedToOrReplaced) {
+  setenv("FLOE_TEST_KEPT", "kept", 1);
+  setenv("FLOE_TEST_CHANGED", "old", 1);
+  SpawnOptions options;
+  options.arguments = {"sh", "-c",
+                       "test $FLOE_TEST_KEPT$FLOE_TEST_CHANGED$FLOE_TEST_NEW = keptnewmore"};
+  options.environment = {"FLOE_TEST_CHANGED=new", "FLOE_TEST_NEW=more"};
+  auto process = Process::Spawn(options);
+  ASSERT_TRUE(process.ok()) << process.status();
+  EXPECT_EQ(process->Wait().value(), 0);
+}
+
 TEST(ProcessTest, ExitBySignalIs128PlusSignal) {
   auto process = Process::Spawn({{"sleep", "1000"}, {}, {}, false});
   ASSERT_TRUE(process.ok());

@@ -152,7 +152,14 @@ TEST_F(SupervisorTest, FailedStartIsExplainedAndLeavesNothing) {
   EXPECT_EQ(failed.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(failed.status().message().find("floe-fusefs"), std::string::npos) << failed.status();
   EXPECT_NE(failed.status().message().find("exit code 7"), std::string::npos) << failed.status();
-  EXPECT_NE(failed.status().message().find(temp_.path() + "/log"), std::string::npos);
+  EXPECT_NE(failed.status().message().find("no key to be found"), std::string::npos)
+      << failed.status();
+}
+
+TEST_F(SupervisorTest, EndAfterListeningIsAFailedStartToo) {
+  const auto failed = DaemonSupervisor::Start(FakeDaemons(temp_.path(), {"--exit-late", "9"}));
+  EXPECT_EQ(failed.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(failed.status().message().find("exit code 9"), std::string::npos) << failed.status();
 }
 
 TEST_F(SupervisorTest, MissingProgramIsNamed) {

@@ -155,12 +155,19 @@ class FakeFusefs {
 int FakeFusefsMain(int argc, char** argv) {
   std::map<std::string, std::string> flags = {{"--version", FLOE_VERSION}};
   for (int i = 0; i + 1 < argc; i += 2) flags[argv[i]] = argv[i + 1];
-  if (flags.count("--exit") > 0) return std::atoi(flags["--exit"].c_str());
+  if (flags.count("--exit") > 0) {
+    std::cerr << "a line\nfake: no key to be found\n";
+    return std::atoi(flags["--exit"].c_str());
+  }
   auto keeper = keeper::KeeperClient::Connect(flags["--keeper"]).value();
   keeper::Slot slot = keeper->Get(keeper::kFuseDeviceSlot).value();
   FakeFusefs fusefs(flags["--version"], std::move(keeper), std::move(slot.descriptors[0]));
   fusefs.Restore();
   const UniqueFd listener = ListenUnix(flags["--control"], 0600).value();
+  if (flags.count("--exit-late") > 0) {
+    const UniqueFd first = AcceptUnix(listener.get()).value();
+    return std::atoi(flags["--exit-late"].c_str());
+  }
   std::thread accepting([&] {
     while (true) {
       auto socket = std::make_shared<UniqueFd>(AcceptUnix(listener.get()).value());

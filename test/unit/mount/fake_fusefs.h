@@ -13,7 +13,7 @@
 
 namespace floe::mount::testing {
 
-// Arguments: --control SOCKET --keeper SOCKET [--version V] [--exit CODE]
+// Arguments: --control SOCKET --keeper SOCKET [--version V] [--exit CODE] [--exit-late CODE]
 int FakeFusefsMain(int argc, char** argv);
 
 }  // namespace floe::mount::testing

@@ -5,10 +5,10 @@
 #include "absl/strings/string_view.h"
 #include "base/status.h"
 
-namespace floe::snapshotter {
+namespace floe {
 
 // Sends `state` ("READY=1", "STOPPING=1") to the socket named by $NOTIFY_SOCKET; OK when there is
 // none.
 absl::Status NotifyServiceManager(absl::string_view state);
 
-}  // namespace floe::snapshotter
+}  // namespace floe

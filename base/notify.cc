@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshotter/service/notify.h"
+#include "base/notify.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
 
-namespace floe::snapshotter {
+namespace floe {
 
 absl::Status NotifyServiceManager(absl::string_view state) {
   const char* path = getenv("NOTIFY_SOCKET");
@@ -35,4 +35,4 @@ absl::Status NotifyServiceManager(absl::string_view state) {
   return absl::OkStatus();
 }
 
-}  // namespace floe::snapshotter
+}  // namespace floe
