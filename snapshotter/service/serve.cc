@@ -5,10 +5,12 @@
 #include <signal.h>
 
 #include <chrono>
+#include <memory>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/metrics_endpoint.h"
 #include "base/notify.h"
 #include "snapshotter/diff/content_store.h"
 #include "snapshotter/diff/differ.h"
@@ -50,6 +52,11 @@ absl::Status Serve(const ProgramOptions& options) {
   if (options.daemons == DaemonStart::kAtOnce) {
     // Ordinary images work without; the first floe image tries again and tells its user.
     Warn(images.Start(), "the data plane did not start, floe images wait for it");
+  }
+  std::unique_ptr<MetricsEndpoint> endpoint;
+  if (!options.metrics.empty()) {
+    FLOE_ASSIGN_OR_RETURN(endpoint, MetricsEndpoint::Listen(options.metrics, metrics));
+    endpoint->Serve();
   }
   RpcRunner runner(metrics);
   SnapshotsService snapshots(*snapshotter, runner);
