@@ -46,6 +46,17 @@ erofs::Inode InodeFrom(const TarEntry& entry) {
   return inode;
 }
 
+absl::Status CheckXattrs(const TarEntry& entry) {
+  for (const auto& [name, value] : entry.xattrs) {
+    if (value.size() > erofs::kXattrValueMax && !absl::StartsWith(name, "trusted.")) {
+      return Bad(absl::StrCat("its xattr ", name, " has ", value.size(),
+                              " bytes; a flat image holds at most ", erofs::kXattrValueMax,
+                              " (shorten or remove it in the source image)"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void TouchByLink(const erofs::Inode& from, erofs::Inode& file) {
@@ -65,6 +76,7 @@ absl::StatusOr<bool> LayerBuilder::Add(const TarEntry& entry, uint32_t max_path_
         absl::StrCat("its path has ", entry.name.size(), " bytes; at most ", max_path_bytes));
   }
   if (absl::StrContains(entry.name, absl::string_view("\0", 1))) return Bad("a NUL in its path");
+  FLOE_RETURN_IF_ERROR(CheckXattrs(entry));
   FLOE_ASSIGN_OR_RETURN(const std::string path, CleanPath(entry.name));
   if (path.empty()) {
     // containerd leaves the root's entry out; its mtime is better than the time of the unpack.

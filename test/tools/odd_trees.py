@@ -489,7 +489,7 @@ def whiteout_of_the_parent():
     return [Layer().dir("d"), Layer().add("d/.wh...")]
 
 
-@refused("65536 bytes; a flat image holds at most 65535")
+@refused("entry \"f\": its xattr user.big has 65536 bytes; a flat image holds at most 65535")
 def xattr_of_64k():
     return [Layer().add("f", b"x", xattrs={"user.big": b"b" * 65536})]
 

@@ -47,8 +47,7 @@ inline std::string Zstd(const std::string& plain) {
   std::string packed(ZSTD_compressBound(plain.size()) + 16, '\0');
   ZSTD_CCtx* context = ZSTD_createCCtx();
   ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-  packed.resize(
-      ZSTD_compress2(context, packed.data(), packed.size(), plain.data(), plain.size()));
+  packed.resize(ZSTD_compress2(context, packed.data(), packed.size(), plain.data(), plain.size()));
   ZSTD_freeCCtx(context);
   return packed;
 }
