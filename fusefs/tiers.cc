@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fusefs/tiers.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstring>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "store/tier/tiered_store.h"
+#include "store/wrap/limit_policy.h"
+#include "store/wrap/limiting_store.h"
+#include "store/wrap/metered_store.h"
+#include "store/wrap/retry_store.h"
+#include "store/wrap/single_flight_store.h"
+#include "store/wrap/verifying_store.h"
 
 namespace floe::fusefs {
 namespace {
@@ -76,8 +85,7 @@ Tiers::Tiers(const TierOptions& options, Metrics& metrics, Clock& clock)
       workers_("open", OneForEachCore(options.worker_threads)),
       disk_pool_("disk", options.disk_threads),
       origin_pool_("origin", options.origin_threads),
-      loader_(std::make_shared<ChunkLoader>(*memory_, workers_, timer_, clock,
-                                            LoadCounters(metrics))) {}
+      loader_(std::make_shared<ChunkLoader>(*memory_, workers_, timer_, LoadCounters(metrics))) {}
 
 Tiers::~Tiers() = default;
 
@@ -100,21 +108,31 @@ absl::StatusOr<std::unique_ptr<Tiers>> Tiers::Create(const TierOptions& options,
   return tiers;
 }
 
-std::shared_ptr<store::ChunkStore> Tiers::StackFor(const store::RootId& root,
-                                                   const store::ManifestId& manifest) {
-  std::shared_ptr<store::ChunkStore>& stack = stacks_[{root, manifest}];
-  if (!stack) {
-    stack = std::make_shared<LazyOrigin>(lazy_store_, origin_pool_, root, manifest);
-    if (disk_) stack = std::make_shared<store::TieredStore>(disk_, stack, workers_);
-  }
-  return stack;
+store::ChunkStore& Tiers::StackFor(const store::RootId& root) {
+  std::shared_ptr<store::ChunkStore>& stack = stacks_[root];
+  if (stack) return *stack;
+  stack = std::make_shared<LazyOrigin>(lazy_store_, origin_pool_, root);
+  stack = std::make_shared<store::VerifyingStore>(
+      stack, workers_,
+      &metrics_.GetCounter("floe_chunk_mismatches_total",
+                           "Chunks from the origin that were not what was asked for"));
+  stack = std::make_shared<store::MeteredStore>(stack, metrics_, "origin", clock_);
+  uint64_t seed = 0;
+  std::memcpy(&seed, root.data(), sizeof seed);
+  stack = std::make_shared<store::RetryStore>(
+      stack, timer_, store::RetryOptions{}, seed ^ static_cast<uint64_t>(getpid()),
+      &metrics_.GetCounter("floe_origin_retries_total", "Requests to the origin tried again"));
+  stack = std::make_shared<store::LimitingStore>(
+      stack,
+      std::make_unique<store::AimdLimit>(options_.origin_requests, options_.origin_requests));
+  stack = std::make_shared<store::SingleFlightStore>(stack, timer_);
+  if (disk_) stack = std::make_shared<store::TieredStore>(disk_, stack, workers_);
+  return *stack;
 }
 
-std::shared_ptr<ChunkSource> Tiers::SourceFor(const store::Manifest& manifest,
-                                              const store::ManifestId& id) {
+std::shared_ptr<ChunkSource> Tiers::SourceFor(const store::Manifest& manifest) {
   MutexLock lock(mutex_);
-  return std::make_shared<ChunkSource>(*StackFor(manifest.birth_root, id),
-                                       options_.fetches_per_image);
+  return std::make_shared<ChunkSource>(StackFor(manifest.birth_root), options_.fetches_per_image);
 }
 
 uint64_t Tiers::LocalBytes(const std::vector<store::ChunkRef>& chunks) const {

@@ -5,7 +5,7 @@
 //     ChunkSource (an image's share of the places)
 //       TieredStore
 //         DiskTier
-//         the wrappers of store/wrap around a LazyOrigin, one stack for each root
+//         single flight, limit, retry, meter, check (store/wrap), LazyOrigin: a stack for each root
 #pragma once
 
 #include <map>
@@ -50,8 +50,7 @@ class Tiers {
   const std::shared_ptr<ChunkLoader>& loader() const { return loader_; }
   // The chunks of a manifest. Stacks are shared by all manifests of a root and live as long as
   // this.
-  std::shared_ptr<ChunkSource> SourceFor(const store::Manifest& manifest,
-                                         const store::ManifestId& id) FLOE_EXCLUDES(mutex_);
+  std::shared_ptr<ChunkSource> SourceFor(const store::Manifest& manifest) FLOE_EXCLUDES(mutex_);
   // Sealed bytes of these chunks on this node.
   uint64_t LocalBytes(const std::vector<store::ChunkRef>& chunks) const;
   // About once a second: see DiskTier::Maintain.
@@ -62,14 +61,12 @@ class Tiers {
 
  private:
   Tiers(const TierOptions& options, Metrics& metrics, Clock& clock);
-  std::shared_ptr<store::ChunkStore> StackFor(const store::RootId& root,
-                                              const store::ManifestId& manifest)
-      FLOE_REQUIRES(mutex_);
+  store::ChunkStore& StackFor(const store::RootId& root) FLOE_REQUIRES(mutex_);
 
   const TierOptions options_;
   Metrics& metrics_;
   Clock& clock_;
-  DeadlineTimer timer_;
+  ThreadTimer timer_{"timer"};
   std::unique_ptr<store::MemoryTier> memory_;
   LazyStore lazy_store_;
   ThreadPool workers_;
@@ -78,8 +75,7 @@ class Tiers {
   std::shared_ptr<store::DiskTier> disk_;
   std::shared_ptr<ChunkLoader> loader_;
   Mutex mutex_;
-  std::map<std::pair<store::RootId, store::ManifestId>, std::shared_ptr<store::ChunkStore>> stacks_
-      FLOE_GUARDED_BY(mutex_);
+  std::map<store::RootId, std::shared_ptr<store::ChunkStore>> stacks_ FLOE_GUARDED_BY(mutex_);
 };
 
 }  // namespace floe::fusefs

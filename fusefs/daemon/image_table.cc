@@ -71,7 +71,7 @@ absl::StatusOr<OpenedImage> ImageTable::Open(const std::string& name, UniqueFd m
   FLOE_ASSIGN_OR_RETURN(const auto serving, Serving(name, envelope.id));
   if (serving) return OpenedImage{serving, envelope.id};
 
-  auto image = MakeImage(name, label.empty() ? name : label, 0, envelope.id, *std::move(manifest));
+  auto image = MakeImage(name, label.empty() ? name : label, 0, *std::move(manifest));
   store::RequestOptions options;
   options.request_class = store::RequestClass::kStart;
   options.deadline = deadline;
@@ -116,15 +116,13 @@ absl::StatusOr<std::shared_ptr<const ServedImage>> ImageTable::Serving(
 
 std::shared_ptr<ServedImage> ImageTable::MakeImage(const std::string& name,
                                                    const std::string& label, uint64_t inode,
-                                                   const store::ManifestId& id,
                                                    store::Manifest manifest) const {
   auto shared = std::make_shared<const store::Manifest>(std::move(manifest));
   auto image = std::make_shared<ServedImage>();
   image->name = name;
   image->label = label;
   image->inode = inode;
-  image->reader =
-      std::make_shared<const ImageReader>(shared, loader_, source_of_(*shared, id), label);
+  image->reader = std::make_shared<const ImageReader>(shared, loader_, source_of_(*shared), label);
   image->opened_at = clock_.Now();
   return image;
 }
@@ -249,8 +247,7 @@ absl::Status ImageTable::RestoreOne(const std::string& slot_name) {
   entry->manifest_fd = std::move(slot.descriptors[0]);
   entry->key_fd = std::move(slot.descriptors[1]);
   const std::string name = slot_name.substr(std::string(keeper::kImageSlotPrefix).size());
-  auto image =
-      MakeImage(name, entry->record.label, entry->record.inode, envelope.id, std::move(manifest));
+  auto image = MakeImage(name, entry->record.label, entry->record.inode, std::move(manifest));
   image->restored = true;
   entry->image = image;
   {

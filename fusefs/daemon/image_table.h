@@ -40,8 +40,7 @@ struct ImageState {
 class ImageTable : public ImageCatalog {
  public:
   // Gives the chunks of a manifest; what it returns is kept alive by its owner.
-  using SourceOf = std::function<std::shared_ptr<ChunkSource>(const store::Manifest& manifest,
-                                                              const store::ManifestId& id)>;
+  using SourceOf = std::function<std::shared_ptr<ChunkSource>(const store::Manifest& manifest)>;
   // All borrowed.
   ImageTable(keeper::KeeperClient& keeper, const ManifestKeys& keys,
              std::shared_ptr<ChunkLoader> loader, SourceOf source_of, Clock& clock);
@@ -87,8 +86,7 @@ class ImageTable : public ImageCatalog {
                                                              const store::ManifestId& id) const
       FLOE_EXCLUDES(mutex_);
   std::shared_ptr<ServedImage> MakeImage(const std::string& name, const std::string& label,
-                                         uint64_t inode, const store::ManifestId& id,
-                                         store::Manifest manifest) const;
+                                         uint64_t inode, store::Manifest manifest) const;
   absl::Status RestoreOne(const std::string& slot) FLOE_EXCLUDES(mutex_, keeper_mutex_);
   std::shared_ptr<Entry> Find(uint64_t inode) const FLOE_EXCLUDES(mutex_);
   // Forgets a closing image that nobody holds.

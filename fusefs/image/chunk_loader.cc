@@ -63,7 +63,7 @@ struct ChunkLoader::Waiter {
 struct ChunkLoader::Waiting {
   std::shared_ptr<Waiter> waiter;
   RequestOptions options;
-  std::optional<DeadlineTimer::Handle> timer;
+  std::optional<Timer::Id> timer;
 };
 
 // A fetch under way. Its waiters are guarded by the loader's lock.
@@ -76,9 +76,9 @@ struct ChunkLoader::Flight {
   ~Flight() { Wipe(ref.key); }
 };
 
-ChunkLoader::ChunkLoader(store::MemoryTier& memory, Executor& workers, DeadlineTimer& timer,
-                         Clock& clock, LoaderCounters counters)
-    : memory_(memory), workers_(workers), timer_(timer), clock_(clock), counters_(counters) {}
+ChunkLoader::ChunkLoader(store::MemoryTier& memory, Executor& workers, Timer& timer,
+                         LoaderCounters counters)
+    : memory_(memory), workers_(workers), timer_(timer), counters_(counters) {}
 
 void ChunkLoader::Load(const store::ChunkRef& ref, const std::shared_ptr<ChunkSource>& source,
                        const RequestOptions& options, LoadCallback done) {
@@ -114,10 +114,9 @@ void ChunkLoader::Load(const store::ChunkRef& ref, const std::shared_ptr<ChunkSo
   }
 }
 
-DeadlineTimer::Handle ChunkLoader::WatchDeadline(const std::shared_ptr<Waiter>& waiter,
-                                                 const RequestOptions& options,
-                                                 const store::ChunkId& id) {
-  return timer_.At(options.deadline, [weak = std::weak_ptr<Waiter>(waiter), id] {
+Timer::Id ChunkLoader::WatchDeadline(const std::shared_ptr<Waiter>& waiter,
+                                     const RequestOptions& options, const store::ChunkId& id) {
+  return timer_.RunAt(options.deadline, [weak = std::weak_ptr<Waiter>(waiter), id] {
     if (const auto late = weak.lock()) {
       late->Answer(absl::DeadlineExceededError(
           absl::StrCat("chunk ", id.ToHex(), ": did not arrive in time")));
@@ -196,7 +195,7 @@ void ChunkLoader::Land(const std::shared_ptr<Flight>& flight,
 // out of `waiters` into a new flight.
 std::shared_ptr<ChunkLoader::Flight> ChunkLoader::SplitLate(const Flight& flight,
                                                             std::vector<Waiting>& waiters) {
-  const SteadyTime over = std::max(flight.deadline, clock_.Now());
+  const SteadyTime over = std::max(flight.deadline, timer_.Now());
   const auto late = std::stable_partition(
       waiters.begin(), waiters.end(),
       [over](const Waiting& waiting) { return waiting.options.deadline <= over; });

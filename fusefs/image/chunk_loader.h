@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
-#include "fusefs/image/deadline_timer.h"
+#include "base/timer.h"
 #include "store/chunk_store.h"
 #include "store/seal/seal.h"
 #include "store/tier/memory_tier.h"
@@ -54,7 +54,7 @@ class ChunkLoader : public std::enable_shared_from_this<ChunkLoader> {
   using LoadCallback = std::function<void(absl::StatusOr<OpenedChunk>)>;
 
   // All borrowed, and must outlive every load. `workers` checks, decrypts and decompresses.
-  ChunkLoader(store::MemoryTier& memory, Executor& workers, DeadlineTimer& timer, Clock& clock,
+  ChunkLoader(store::MemoryTier& memory, Executor& workers, Timer& timer,
               LoaderCounters counters = {});
 
   // Calls `done` exactly once: at once on this thread when the chunk is in memory, else later on
@@ -70,9 +70,8 @@ class ChunkLoader : public std::enable_shared_from_this<ChunkLoader> {
   struct Waiting;
   struct Flight;
 
-  DeadlineTimer::Handle WatchDeadline(const std::shared_ptr<Waiter>& waiter,
-                                      const store::RequestOptions& options,
-                                      const store::ChunkId& id);
+  Timer::Id WatchDeadline(const std::shared_ptr<Waiter>& waiter,
+                          const store::RequestOptions& options, const store::ChunkId& id);
   void Answer(const Waiting& waiting, const absl::StatusOr<OpenedChunk>& chunk);
   std::shared_ptr<Flight> SplitLate(const Flight& flight, std::vector<Waiting>& waiters)
       FLOE_REQUIRES(mutex_);
@@ -85,8 +84,7 @@ class ChunkLoader : public std::enable_shared_from_this<ChunkLoader> {
 
   store::MemoryTier& memory_;
   Executor& workers_;
-  DeadlineTimer& timer_;
-  Clock& clock_;
+  Timer& timer_;
   const LoaderCounters counters_;
 
   Mutex mutex_;

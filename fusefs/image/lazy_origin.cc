@@ -7,7 +7,9 @@
 namespace floe::fusefs {
 
 using store::ChunkId;
+using store::FetchedChunk;
 using store::RequestOptions;
+using store::RootId;
 using store::StoreHandle;
 
 constexpr std::chrono::seconds kRememberFailure(1);
@@ -37,27 +39,14 @@ absl::StatusOr<std::shared_ptr<StoreHandle>> LazyStore::Open() {
   return failure_;
 }
 
-LazyOrigin::LazyOrigin(LazyStore& lazy_store, Executor& blocking, const store::RootId& birth_root,
-                       const store::ManifestId& manifest)
-    : store_(lazy_store), blocking_(blocking), birth_root_(birth_root), manifest_(manifest) {}
-
-std::shared_ptr<store::ChunkStore> LazyOrigin::Known() const {
-  MutexLock lock(mutex_);
-  return moved_to_;
-}
-
 void LazyOrigin::Get(const ChunkId& id, const RequestOptions& options, GetCallback done) {
   outstanding_.Begin();
-  GetCallback ended = [this, done = std::move(done)](absl::StatusOr<store::FetchedChunk> chunk) {
+  GetCallback ended = [this, done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) {
     done(std::move(chunk));
     outstanding_.End();
   };
-  if (const auto moved = Known()) {
-    moved->Get(id, options, std::move(ended));
-    return;
-  }
   if (auto handle = store_.IfOpen()) {
-    GetAtBirth(std::move(handle), id, options, std::move(ended));
+    GetFirst(std::move(handle), id, options, std::move(ended));
     return;
   }
   blocking_.Run([this, id, options, ended = std::move(ended)]() mutable {
@@ -65,42 +54,71 @@ void LazyOrigin::Get(const ChunkId& id, const RequestOptions& options, GetCallba
     if (!handle.ok()) {
       ended(handle.status());
     } else {
-      GetAtBirth(*std::move(handle), id, options, std::move(ended));
+      GetFirst(*std::move(handle), id, options, std::move(ended));
     }
   });
 }
 
-void LazyOrigin::GetAtBirth(std::shared_ptr<StoreHandle> handle, const ChunkId& id,
-                            const RequestOptions& options, GetCallback done) {
-  handle->Chunks(birth_root_)
-      ->Get(id, options,
-            [this, handle, id, options,
-             done = std::move(done)](absl::StatusOr<store::FetchedChunk> chunk) mutable {
-              if (!absl::IsNotFound(chunk.status())) {
-                done(std::move(chunk));
-                return;
-              }
-              blocking_.Run([this, handle, id, options, miss = chunk.status(),
-                             done = std::move(done)]() mutable {
-                Relocate(std::move(handle), id, options, std::move(miss), std::move(done));
-              });
-            });
-}
-
-void LazyOrigin::Relocate(std::shared_ptr<StoreHandle> handle, const ChunkId& id,
-                          const RequestOptions& options, absl::Status miss, GetCallback done) {
-  const auto root = handle->Locate(manifest_, birth_root_);
-  if (!root.ok() || *root == birth_root_) {
-    // The record is where it was, so the chunk is missing, not moved.
-    done(root.ok() || absl::IsNotFound(root.status()) ? miss : root.status());
-    return;
-  }
-  auto chunks = handle->Chunks(*root);
+void LazyOrigin::GetFirst(Handle handle, const ChunkId& id, const RequestOptions& options,
+                          GetCallback done) {
+  RootId root = birth_root_;
   {
     MutexLock lock(mutex_);
-    moved_to_ = chunks;
+    root = moved_to_.value_or(birth_root_);
   }
-  chunks->Get(id, options, std::move(done));
+  auto chunks = handle->Chunks(root);
+  chunks->Get(id, options,
+              [this, handle, root, id, options,
+               done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
+                if (!absl::IsNotFound(chunk.status())) {
+                  done(std::move(chunk));
+                  return;
+                }
+                blocking_.Run([this, handle = std::move(handle), root, id, options,
+                               miss = chunk.status(), done = std::move(done)]() mutable {
+                  GetElsewhere(std::move(handle), root, id, options, std::move(miss),
+                               std::move(done));
+                });
+              });
+}
+
+void LazyOrigin::GetElsewhere(Handle handle, const RootId& tried, const ChunkId& id,
+                              const RequestOptions& options, absl::Status miss, GetCallback done) {
+  const auto roots = handle->Roots();
+  if (!roots.ok()) {
+    done(roots.status());
+    return;
+  }
+  std::vector<RootId> others;  // the last is asked first
+  for (auto root = roots->rbegin(); root != roots->rend(); ++root) {
+    if (root->readable() && root->id != tried) others.push_back(root->id);
+  }
+  TryRoots(std::move(handle), std::move(others), id, options, std::move(miss), std::move(done));
+}
+
+void LazyOrigin::TryRoots(Handle handle, std::vector<RootId> roots, const ChunkId& id,
+                          const RequestOptions& options, absl::Status miss, GetCallback done) {
+  if (roots.empty()) {
+    done(std::move(miss));
+    return;
+  }
+  const RootId root = roots.back();
+  roots.pop_back();
+  auto chunks = handle->Chunks(root);
+  chunks->Get(id, options,
+              [this, handle, root, roots = std::move(roots), id, options, miss,
+               done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
+                if (absl::IsNotFound(chunk.status())) {
+                  TryRoots(std::move(handle), std::move(roots), id, options, std::move(miss),
+                           std::move(done));
+                  return;
+                }
+                if (chunk.ok()) {
+                  MutexLock lock(mutex_);
+                  moved_to_ = root;
+                }
+                done(std::move(chunk));
+              });
 }
 
 void LazyOrigin::Put(const store::VerifiedSealed&, const RequestOptions&, PutCallback done) {

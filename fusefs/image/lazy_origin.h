@@ -4,8 +4,8 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/executor.h"
@@ -41,14 +41,14 @@ class LazyStore {
   SteadyTime failed_at_ FLOE_GUARDED_BY(mutex_){};
 };
 
-// The chunks of one manifest's birth root; where that has none, of the root that the manifest moved
-// to (store.md, "Store layout"). Thread safe.
+// The chunks of one birth root; what that has not (any more) is looked for in the other readable
+// roots, newest first: images move when roots are retired, and a chunk is the same wherever it lies
+// (store.md, "Store layout"). Thread safe.
 class LazyOrigin : public store::ChunkStore {
  public:
   // `store` and `blocking` (which runs what waits for I/O) are borrowed and must outlive this.
-  LazyOrigin(LazyStore& store, Executor& blocking, const store::RootId& birth_root,
-             const store::ManifestId& manifest);
-
+  LazyOrigin(LazyStore& store, Executor& blocking, const store::RootId& birth_root)
+      : store_(store), blocking_(blocking), birth_root_(birth_root) {}
   ~LazyOrigin() override { outstanding_.WaitUntilNone(); }
 
   void Get(const store::ChunkId& id, const store::RequestOptions& options,
@@ -62,18 +62,23 @@ class LazyOrigin : public store::ChunkStore {
   std::string Name() const override;
 
  private:
-  std::shared_ptr<store::ChunkStore> Known() const FLOE_EXCLUDES(mutex_);
-  void GetAtBirth(std::shared_ptr<store::StoreHandle> handle, const store::ChunkId& id,
-                  const store::RequestOptions& options, GetCallback done);
-  void Relocate(std::shared_ptr<store::StoreHandle> handle, const store::ChunkId& id,
-                const store::RequestOptions& options, absl::Status miss, GetCallback done);
+  using Handle = std::shared_ptr<store::StoreHandle>;
+
+  // Asks the root that served the last moved chunk, or the birth root; then the others.
+  void GetFirst(Handle handle, const store::ChunkId& id, const store::RequestOptions& options,
+                GetCallback done) FLOE_EXCLUDES(mutex_);
+  // Blocks while it reads the log.
+  void GetElsewhere(Handle handle, const store::RootId& tried, const store::ChunkId& id,
+                    const store::RequestOptions& options, absl::Status miss, GetCallback done);
+  void TryRoots(Handle handle, std::vector<store::RootId> roots, const store::ChunkId& id,
+                const store::RequestOptions& options, absl::Status miss, GetCallback done)
+      FLOE_EXCLUDES(mutex_);
 
   LazyStore& store_;
   Executor& blocking_;
   const store::RootId birth_root_;
-  const store::ManifestId manifest_;
   mutable Mutex mutex_;
-  std::shared_ptr<store::ChunkStore> moved_to_ FLOE_GUARDED_BY(mutex_);
+  std::optional<store::RootId> moved_to_ FLOE_GUARDED_BY(mutex_);
   store::OutstandingCalls outstanding_;
 };
 
