@@ -133,10 +133,9 @@ WrittenChunks::~WrittenChunks() {
 }
 
 absl::StatusOr<BlockHash> BlockHashOfDomain(const store::SealingDomain& domain) {
-  std::string info = "floe/chunker/v1";
-  info.append(domain.domain_id.begin(), domain.domain_id.end());
   Secret key(BlockHash::kKeyBytes);
-  store::HkdfSha256({}, domain.secret.view(), AsBytes(info), key.mutable_view());
+  store::HkdfSha256(domain.secret.view(), domain.domain_id, AsBytes("floe/chunker/v1"),
+                    key.mutable_view());
   return BlockHash::Create(std::move(key));
 }
 

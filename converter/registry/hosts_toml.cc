@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "converter/registry/hosts_toml.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -11,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/config_toml.h"
 #include "base/file.h"
 
 namespace floe::converter {
@@ -251,13 +250,13 @@ std::vector<std::string> DirectoriesFor(const std::string& hosts_dir, const std:
 
 absl::StatusOr<std::vector<HostConfig>> ParseHostsToml(absl::string_view text,
                                                        const std::string& directory) {
-  toml::table file;
-  try {
-    file = toml::parse(std::string_view(text.data(), text.size()));
-  } catch (const toml::parse_error& error) {
+  const toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()));
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
     return Bad(directory, absl::StrCat("line ", error.source().begin.line, ": ",
                                        std::string(error.description())));
   }
+  const toml::table& file = parsed.table();
   std::vector<HostConfig> configs;
   FLOE_RETURN_IF_ERROR(ParseMirrors(file, directory, configs));
   std::string server;
