@@ -148,7 +148,7 @@ class Sandbox:
             with open(path, errors="replace") as log:
                 lines = log.read().splitlines()
             print("---- %s (last of %d lines)" % (os.path.basename(path), len(lines)))
-            print("\n".join(line[:400] for line in lines[-25:]))
+            print("\n".join(line[:400] for line in lines[-(6 if "registry" in path else 25):]))
 
     def close(self):
         with contextlib.suppress(Failure):
