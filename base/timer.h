@@ -49,7 +49,8 @@ class ThreadTimer : public Timer {
   std::thread thread_;
 };
 
-// Its time moves only when told to (tests).
+// Its time moves only when told to (tests). It begins long after the machine's clock, so that who
+// compares its deadlines with that one finds none passed.
 class ManualTimer : public Timer {
  public:
   SteadyTime Now() override FLOE_EXCLUDES(mutex_);
@@ -62,7 +63,7 @@ class ManualTimer : public Timer {
 
  private:
   Mutex mutex_;
-  SteadyTime now_ FLOE_GUARDED_BY(mutex_){std::chrono::hours(1)};
+  SteadyTime now_ FLOE_GUARDED_BY(mutex_){std::chrono::hours(1'000'000)};
   Id next_ FLOE_GUARDED_BY(mutex_) = 1;
   std::map<std::pair<SteadyTime, Id>, std::function<void()>> due_ FLOE_GUARDED_BY(mutex_);
 };

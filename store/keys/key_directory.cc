@@ -60,7 +60,7 @@ std::string KeyKindName(KeyListing::Kind kind) {
 }
 
 absl::StatusOr<bool> KeyDirectory::EnsureOwnKeys() const {
-  FLOE_RETURN_IF_ERROR(MakeDirectories(path_, 0700));
+  FLOE_RETURN_IF_ERROR(MakeKeyDirectory(path_, ""));
   bool made = false;
   if (!Exists(path_ + "/local.key")) {
     Secret key(32);
@@ -78,7 +78,7 @@ absl::StatusOr<bool> KeyDirectory::EnsureOwnKeys() const {
   // From the file: somebody else's key may have won.
   FLOE_ASSIGN_OR_RETURN(const SigningKey signing, OwnSigningKey());
   const std::string trusted = path_ + "/trusted";
-  FLOE_RETURN_IF_ERROR(MakeDirectories(trusted, 0700));
+  FLOE_RETURN_IF_ERROR(MakeKeyDirectory(path_, "trusted"));
   FLOE_ASSIGN_OR_RETURN(const bool mine,
                         WriteIfAbsent(trusted + "/local.pub", SignerEntry(signing.verifying_key()),
                                       KeyFileAccess::kPublic));
@@ -158,7 +158,7 @@ absl::StatusOr<Secret> KeyDirectory::DomainSecret(const DomainId& domain) const 
 
 absl::Status KeyDirectory::SaveDomainSecret(const DomainId& domain, const Secret& secret) const {
   const std::string id = ToHex(domain);
-  FLOE_RETURN_IF_ERROR(MakeDirectories(path_ + "/domains", 0700));
+  FLOE_RETURN_IF_ERROR(MakeKeyDirectory(path_, "domains"));
   FLOE_ASSIGN_OR_RETURN(const bool made, WriteIfAbsent(absl::StrCat(path_, "/domains/", id, ".key"),
                                                        {Kind::kDomain, id, secret.Clone(), ""},
                                                        KeyFileAccess::kSecret));

@@ -106,11 +106,10 @@ class Importer {
     return absl::OkStatus();
   }
 
-  absl::Status Write(absl::string_view folder, absl::string_view file, KeyEntry entry,
+  absl::Status Write(const std::string& folder, absl::string_view file, KeyEntry entry,
                      KeyFileAccess access) {
     const std::string directory = absl::StrCat(keys_.path(), "/", folder);
-    FLOE_RETURN_IF_ERROR(MakeDirectories(keys_.path(), 0700));
-    FLOE_RETURN_IF_ERROR(MakeDirectories(directory, 0700));
+    FLOE_RETURN_IF_ERROR(MakeKeyDirectory(keys_.path(), folder));
     std::vector<KeyEntry> entries;
     entries.push_back(std::move(entry));
     const absl::Status written = WriteKeyFile(absl::StrCat(directory, "/", file), entries, access);

@@ -49,6 +49,15 @@ absl::Status WriteKeyFile(const std::string& path, const std::vector<KeyEntry>& 
   return WriteFileAtomically(path, text.view(), mode, Replace::kNo, Durable::kYes);
 }
 
+absl::Status MakeKeyDirectory(const std::string& path, const std::string& below) {
+  const size_t slash = path.rfind('/');
+  if (slash != std::string::npos && slash > 0) {
+    FLOE_RETURN_IF_ERROR(MakeDirectories(path.substr(0, slash), 0755));
+  }
+  FLOE_RETURN_IF_ERROR(MakeDirectories(path, 0700));
+  return below.empty() ? absl::OkStatus() : MakeDirectories(absl::StrCat(path, "/", below), 0700);
+}
+
 absl::StatusOr<std::vector<std::string>> KeyFilesIn(const std::string& directory,
                                                     absl::string_view extension) {
   std::vector<std::string> files;

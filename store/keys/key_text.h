@@ -46,6 +46,9 @@ absl::StatusOr<std::vector<KeyEntry>> ReadKeyFile(const std::string& path, KeyFi
 // Never replaces: ALREADY_EXISTS. Durable.
 absl::Status WriteKeyFile(const std::string& path, const std::vector<KeyEntry>& entries,
                           KeyFileAccess access);
+// Makes the key directory (0700) and, unless "", the folder `below` in it (0700). What is above the
+// key directory gets 0755: it holds the configuration too.
+absl::Status MakeKeyDirectory(const std::string& path, const std::string& below);
 // Full paths, sorted; a missing directory has none.
 absl::StatusOr<std::vector<std::string>> KeyFilesIn(const std::string& directory,
                                                     absl::string_view extension);

@@ -2,6 +2,7 @@
 #include "store/wrap/limiting_store.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace floe::store {
 namespace {
@@ -41,7 +42,7 @@ size_t LimitingStore::in_flight() {
 
 size_t LimitingStore::queued() {
   MutexLock lock(mutex_);
-  return queue_.size();
+  return queued_;
 }
 
 size_t LimitingStore::SlotsOf(RequestClass request_class) const {
@@ -51,21 +52,18 @@ size_t LimitingStore::SlotsOf(RequestClass request_class) const {
 }
 
 std::shared_ptr<LimitingStore::Request> LimitingStore::TakeNext() {
-  // The queue is short, and classes change while requests wait in it.
-  auto best = queue_.end();
-  for (auto at = queue_.begin(); at != queue_.end(); ++at) {
-    if (best == queue_.end() ||
-        (*at)->urgency->request_class() < (*best)->urgency->request_class()) {
-      best = at;
-    }
+  for (size_t i = 0; i < queues_.size(); ++i) {
+    if (queues_[i].empty()) continue;
+    // A less urgent class has no more slots than this one.
+    if (in_flight_ >= SlotsOf(static_cast<RequestClass>(i))) return nullptr;
+    std::shared_ptr<Request> request = std::move(queues_[i].front());
+    queues_[i].pop_front();
+    request->queued = false;
+    --queued_;
+    ++in_flight_;
+    return request;
   }
-  if (best == queue_.end() || in_flight_ >= SlotsOf((*best)->urgency->request_class())) {
-    return nullptr;
-  }
-  std::shared_ptr<Request> request = std::move(*best);
-  queue_.erase(best);
-  ++in_flight_;
-  return request;
+  return nullptr;
 }
 
 void LimitingStore::Dispatch() {
@@ -109,7 +107,7 @@ void LimitingStore::Enqueue(std::shared_ptr<Request> request) {
   bool full = false;
   {
     MutexLock lock(mutex_);
-    full = queue_.size() >= options_.max_queued &&
+    full = queued_ >= options_.max_queued &&
            request->urgency->request_class() >= RequestClass::kPrefetch;
   }
   if (full) {
@@ -118,20 +116,42 @@ void LimitingStore::Enqueue(std::shared_ptr<Request> request) {
     calls_.End();
     return;
   }
-  request->urgency->Listen(hook_.get(), [hook = hook_] {
+  ListenTo(request);
+  {
+    MutexLock lock(mutex_);
+    request->queue = request->urgency->request_class();
+    Queue& queue = queues_[static_cast<size_t>(request->queue)];
+    request->place = queue.insert(queue.end(), request);
+    request->queued = true;
+    ++queued_;
+  }
+  Rise(request);  // it may have risen before it had a place
+}
+
+void LimitingStore::ListenTo(const std::shared_ptr<Request>& request) {
+  request->urgency->Listen(hook_.get(), [hook = hook_, weak = std::weak_ptr<Request>(request)] {
+    const std::shared_ptr<Request> risen = weak.lock();
     LimitingStore* store = nullptr;
     {
       MutexLock lock(hook->mutex);
-      if (hook->store == nullptr) return;
+      if (hook->store == nullptr || risen == nullptr) return;
       store = hook->store;
       store->calls_.Begin();  // keeps it until we are done
     }
-    store->Dispatch();
+    store->Rise(risen);
     store->calls_.End();
   });
+}
+
+void LimitingStore::Rise(const std::shared_ptr<Request>& request) {
   {
     MutexLock lock(mutex_);
-    queue_.push_back(std::move(request));
+    const RequestClass now = request->urgency->request_class();
+    if (request->queued && now != request->queue) {
+      Queue& to = queues_[static_cast<size_t>(now)];
+      to.splice(to.end(), queues_[static_cast<size_t>(request->queue)], request->place);
+      request->queue = now;
+    }
   }
   Dispatch();
 }

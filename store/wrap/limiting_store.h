@@ -43,6 +43,10 @@ class LimitingStore : public ForwardingStore {
     std::shared_ptr<Urgency> urgency;
     std::function<void()> start;               // asks the store
     std::function<void(absl::Status)> refuse;  // answers without asking
+    // Where it waits; guarded by mutex_ of the store.
+    bool queued = false;
+    RequestClass queue = RequestClass::kRunning;
+    std::list<std::shared_ptr<Request>>::iterator place;
   };
   // What a rising request calls: outlives the store in other hands, and then does nothing.
   struct Hook {
@@ -52,6 +56,10 @@ class LimitingStore : public ForwardingStore {
   using Queue = std::list<std::shared_ptr<Request>>;
 
   void Enqueue(std::shared_ptr<Request> request) FLOE_EXCLUDES(mutex_);
+  // Calls Rise() of the store when the request's class rises, as long as there is a store.
+  void ListenTo(const std::shared_ptr<Request>& request);
+  // To the queue of its class now.
+  void Rise(const std::shared_ptr<Request>& request) FLOE_EXCLUDES(mutex_);
   // Starts what fits now.
   void Dispatch() FLOE_EXCLUDES(mutex_);
   void Start(const Request& request) FLOE_EXCLUDES(mutex_);
@@ -66,7 +74,8 @@ class LimitingStore : public ForwardingStore {
   const LimitOptions options_;
   Mutex mutex_;
   const std::unique_ptr<LimitPolicy> policy_ FLOE_PT_GUARDED_BY(mutex_);
-  Queue queue_ FLOE_GUARDED_BY(mutex_);  // in order of arrival
+  std::array<Queue, kRequestClasses> queues_ FLOE_GUARDED_BY(mutex_);  // in order of arrival
+  size_t queued_ FLOE_GUARDED_BY(mutex_) = 0;
   size_t in_flight_ FLOE_GUARDED_BY(mutex_) = 0;
   // Somebody is in Dispatch and will see what changes: answers that come at once do not nest.
   bool dispatching_ FLOE_GUARDED_BY(mutex_) = false;
