@@ -6,11 +6,12 @@ what images may contain, and that nothing is left at the end."""
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
 
-from harness import (Converter, check, drop_page_cache, equal, fill, main, mounts_below, processes, program, small_image, wait_until)
+from harness import Converter, check, drop_page_cache, equal, fill, layers_image, main, mounts_below, processes, program, wait_until
 
 
 class Drill:
@@ -28,7 +29,7 @@ class Drill:
         self.argv += flags
         self.process = None
         self.start()
-        box.undo.callback(self.kill)
+        box.undo.callback(self.end_all)
 
     def start(self):
         with open(self.box.path("logs", "drill.log"), "ab") as log:
@@ -67,6 +68,13 @@ class Drill:
             self.process.kill()
             self.process.wait()
 
+    def end_all(self):
+        """Also after a failure: no daemon may be left to the next test."""
+        self.kill()
+        for pid in processes("floe-fusefs") + processes("floe-keeper"):
+            os.kill(pid, signal.SIGKILL)
+        wait_until("the daemons are gone", lambda: not processes("floe-keeper") + processes("floe-fusefs"))
+
     def shutdown(self):
         self.do("shutdown")
         self.end()
@@ -96,8 +104,23 @@ def manifest_of(box, layout):
     return path
 
 
-def converted(box, converter, name="small", seed=1, **more):
-    layout = small_image(box, name, seed=seed, **more)
+def image(box, name, seed, data_mb):
+    """Files of 1 MB, a setuid program and a device node."""
+    tree = box.folder(name + "-tree")
+    for folder in ("bin", "data", "etc"):
+        os.mkdir(os.path.join(tree, folder))
+    for number in range(data_mb):
+        fill(os.path.join(tree, "data/file%d" % number), 1 << 20, seed * 100 + number)
+    shutil.copy2("/usr/bin/id", os.path.join(tree, "bin/id"))
+    os.chmod(os.path.join(tree, "bin/id"), 0o4755)
+    os.mknod(os.path.join(tree, "data/null"), 0o20666, os.makedev(1, 3))
+    layout = layers_image(box, name, [tree])
+    shutil.rmtree(tree)
+    return layout
+
+
+def converted(box, converter, name="small", seed=1, data_mb=8):
+    layout = image(box, name, seed, data_mb)
     converter.convert("oci:" + layout, "oci:" + box.path(name + "-floe"))
     return manifest_of(box, box.path(name + "-floe"))
 
@@ -144,7 +167,7 @@ def both_back_ends(box):
         equal(os.major(os.stat(path).st_dev), 7 if backend == "loop" else 0, "device major with back end " + backend)
         equal(digest(path + "/data/file3"), expected(box, 3), "a file by " + backend)
         merged = overlay(box, path, backend + "-merged")
-        equal(box.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", merged + "/bin/setuid-id", "id", "-u"]).strip(), "0",
+        equal(box.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", merged + "/bin/id", "-u"]).strip(), "0",
               "effective uid of a setuid program by " + backend)
         with open(merged + "/data/null", "wb") as null:
             null.write(b"x")
