@@ -56,6 +56,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context, Action& action) {
   app->set_version_flag("--version", "floe " FLOE_VERSION);
   AddGlobalOptions(*app, context);
   AddConvertCommand(*app, action);
+  AddStoreCommand(*app, action);
   AddKeyCommand(*app, action);
   AddInspectCommand(*app, action);
   AddMountCommand(*app, action);

@@ -187,7 +187,8 @@ def a_second_machine(box):
     equal(os.stat(box.path("bundle")).st_mode & 0o777, 0o600, "mode of the bundle")
     box.floe("key", "import", box.path("bundle"), "--name", "first", env=other)
     facts = json.loads(box.floe("--json", "inspect", "oci:" + box.path("lazy"), env=other)[0])[0]["floe"]
-    equal((facts["opened"], facts["signed_by"], facts["manifest"]), (True, "first", first["manifest"]), "with keys")
+    equal((facts["opened"], facts["manifest"]), (True, first["manifest"]), "with keys")
+    check(facts["signed_by"].startswith("first"), "signed by %r", facts["signed_by"])
     box.floe("export", "oci:" + box.path("lazy"), "oci:" + box.path("plain"), env=other)
     # The domain's secret stays with converters.
     _, err = box.floe("convert", "--again", "oci:" + source, "oci:" + box.path("x"), env=other, code=REFUSED)
@@ -276,7 +277,7 @@ def bad_documents(box):
     change_json(strange, None, lambda body: body["layers"][0].update(mediaType="application/x-strange"))
     box.fails(BAD_INPUT, ["application/x-strange"], strange)
     schema1 = box.layout("schema1", base())
-    change_json(schema1, "application/vnd.docker.distribution.manifest.v1+prettyjws", lambda body: body.update(schemaVersion=1))
+    change_json(schema1, "application/vnd.docker.distribution.manifest.v1+prettyjws", lambda body: (body.update(schemaVersion=1), body.pop("mediaType")))
     box.fails(REFUSED, ["schema"], schema1)
     few = box.layout("few", base(), top())
     change_json(few, None, lambda body: body["layers"].pop())
@@ -289,7 +290,7 @@ def bad_documents(box):
     box.fails(NOT_FOUND, [box.path("nowhere")], box.path("nowhere"))
     wrong = box.layout("wrong-diff", base())
     replace_layer(wrong, gzip.compress(top()), False)
-    box.fails(BAD_INPUT, ["diff"], wrong, "--strict")
+    box.fails(BAD_INPUT, ["config says"], wrong, "--strict")
     box.convert(wrong, box.path("lenient"))
 
 

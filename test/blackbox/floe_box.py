@@ -120,16 +120,17 @@ class Box:
         left = [os.path.join(self.work, name) for name in os.listdir(self.work)]
         for folder, _, names in os.walk(self.store):
             left += [os.path.join(folder, name) for name in names if name.startswith(".tmp") or "/m/" in folder + "/"]
-        return left
+        return sorted(left)
 
     def fails(self, code, words, source, *flags, target=None):
         """A conversion that must fail: exit code, words in the message, nothing left."""
         self.init()
         target = target or self.path("out")
+        before = self.left_over()
         _, err = self.floe("convert", *flags, "oci:" + source, "oci:" + target, code=code)
         for word in words:
             check(word in err, "the error does not name %r: %s", word, err)
-        equal(self.left_over(), [], "left over")
+        equal(self.left_over(), before, "left over")
         check(not os.path.exists(os.path.join(target, "index.json")), "the destination got a name")
         return err
 
