@@ -145,8 +145,8 @@ absl::StatusOr<Secret> KeyDirectory::DomainSecret(const DomainId& domain) const 
   auto entry = ReadOne(absl::StrCat(path_, "/domains/", id, ".key"), Kind::kDomain);
   if (absl::IsNotFound(entry.status())) {
     return Missing(absl::StrCat("secret of the domain ", id, " in ", path_),
-                   "run `floe key export --domains` where the store was made, and "
-                   "`floe key import` here");
+                   "run `floe key export --domains FILE` where the store was made, and "
+                   "`floe key import FILE` here");
   }
   if (!entry.ok()) return entry.status();
   if (entry->id != id) {

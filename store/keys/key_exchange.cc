@@ -89,8 +89,8 @@ class Importer {
     const std::string what = absl::StrCat("signer ", stem, " ", entry.id);
     if (!present) {
       // The id keeps two signers of one name apart.
-      FLOE_RETURN_IF_ERROR(Write("trusted", absl::StrCat(stem, "-", entry.id.substr(0, 8), ".pub"),
-                                 std::move(entry), KeyFileAccess::kPublic));
+      const std::string file = absl::StrCat(stem, "-", entry.id.substr(0, 8), ".pub");
+      FLOE_RETURN_IF_ERROR(Write("trusted", file, std::move(entry), KeyFileAccess::kPublic));
     }
     Report(!present, what, report);
     return absl::OkStatus();
@@ -203,7 +203,8 @@ absl::StatusOr<KeyDirectory::ImportReport> KeyDirectory::Trust(absl::string_view
   if (entries.empty() || Holds(entries, Kind::kRecipient) || Holds(entries, Kind::kSigning) ||
       Holds(entries, Kind::kDomain)) {
     return absl::InvalidArgumentError(
-        "the text is not a public signing key alone (`floe key export --signer`); a whole bundle "
+        "the text is not a public signing key alone (`floe key export --signer FILE`); a whole "
+        "bundle "
         "goes to `floe key import`");
   }
   return ImportEntries(*this, std::move(entries), name);

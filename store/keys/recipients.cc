@@ -38,11 +38,12 @@ absl::Status NoKeyOpens(const std::vector<RecipientStanza>& stanzas,
                         const std::vector<std::string>& failures) {
   std::vector<std::string> offered;
   for (const RecipientStanza& stanza : stanzas) offered.push_back(NameOf(stanza));
-  return absl::PermissionDeniedError(absl::StrCat(
-      "no key of this machine opens it; it is for ",
-      offered.empty() ? "nobody" : absl::StrJoin(offered, ", "),
-      failures.empty() ? "" : absl::StrCat(" (", absl::StrJoin(failures, "; "), ")"),
-      "; on a machine that can open it run `floe key export`, and `floe key import` here"));
+  return absl::PermissionDeniedError(
+      absl::StrCat("no key of this machine opens it; it is for ",
+                   offered.empty() ? "nobody" : absl::StrJoin(offered, ", "),
+                   failures.empty() ? "" : absl::StrCat(" (", absl::StrJoin(failures, "; "), ")"),
+                   "; on a machine that can open it run `floe key export FILE`, and `floe key "
+                   "import FILE` here"));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ absl::Status Untrusted(const ManifestId& manifest, const std::vector<Signature>&
   return absl::PermissionDeniedError(absl::StrCat(
       start, "has no valid signature of a trusted key; it names ", absl::StrJoin(signers, ", "),
       "; if you trust that signer, run `floe key trust FILE` with its public key "
-      "(`floe key export --signer` there)"));
+      "(`floe key export --signer FILE` there)"));
 }
 
 }  // namespace

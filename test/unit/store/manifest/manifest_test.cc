@@ -90,7 +90,8 @@ TEST(Manifest, OtherContentGivesAnotherFileKey) {
 TEST(ManifestGolden, TheBytesStayWhatTheyAre) {
   const EncodedManifest encoded = SampleEncoded(SampleManifest());
   EXPECT_EQ(encoded.id.ToHex(), "8e2800933eef35fc6de3fce7d1bd347789a68a7890a84e78c6f470bc9774428f");
-  EXPECT_EQ(ToHex(Sha256(encoded.file)), "c57ab5007aaffb44e198924ef53429ca09e34272bdb0dd802cad1ecb0a87cc64");
+  EXPECT_EQ(ToHex(Sha256(encoded.file)),
+            "c57ab5007aaffb44e198924ef53429ca09e34272bdb0dd802cad1ecb0a87cc64");
 }
 
 TEST(Manifest, NeedsAtMost96BytesAChunk) {

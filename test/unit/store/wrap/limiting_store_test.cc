@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/wrap/limiting_store.h"
+
+#include "store/wrap/single_flight_store.h"
+#include "test/contract/chunk_store_contract.h"
+
+namespace floe::store {
+namespace {
+
+struct LimitingSubject {
+  static constexpr bool kListsEverything = true;
+  std::shared_ptr<ChunkStore> Make() {
+    return std::make_shared<LimitingStore>(std::make_shared<FakeChunkStore>(),
+                                           std::make_unique<FixedLimit>(2));
+  }
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(Limiting, ChunkStoreContract, LimitingSubject);
+
+class LimitingStoreTest : public testing::Test {
+ protected:
+  LimitingStoreTest() {
+    for (uint64_t seed = 0; seed < 100; ++seed) fake_->Add(FakeSealedChunk(seed));
+    fake_->Hold();
+  }
+
+  std::unique_ptr<LimitingStore> Make(size_t limit, LimitOptions options = {}) {
+    return std::make_unique<LimitingStore>(fake_, std::make_unique<FixedLimit>(limit), options);
+  }
+  void Get(ChunkStore& store, uint64_t seed, RequestClass request_class,
+           RequestOptions options = {}) {
+    options.request_class = request_class;
+    store.Get(FakeSealedChunk(seed).id(), options,
+              [this, seed](auto result) { answers_.emplace_back(seed, result.status()); });
+  }
+
+  std::shared_ptr<FakeChunkStore> fake_ = std::make_shared<FakeChunkStore>();
+  std::vector<std::pair<uint64_t, absl::Status>> answers_;
+};
+
+TEST_F(LimitingStoreTest, KeepsToTheLimit) {
+  auto store = Make(3);
+  for (uint64_t seed = 0; seed < 10; ++seed) Get(*store, seed, RequestClass::kRunning);
+  EXPECT_EQ(fake_->held(), 3u);
+  EXPECT_EQ(store->in_flight(), 3u);
+  EXPECT_EQ(store->queued(), 7u);
+  EXPECT_TRUE(fake_->ReleaseOne());
+  EXPECT_EQ(fake_->held(), 3u);
+  EXPECT_EQ(store->queued(), 6u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 10u);
+  EXPECT_EQ(store->in_flight(), 0u);
+}
+
+TEST_F(LimitingStoreTest, KeepsSlotsForTheUrgent) {
+  auto store = Make(8);  // running 8, start 7, prefetch 4, background 2
+  for (uint64_t seed = 0; seed < 10; ++seed) Get(*store, seed, RequestClass::kBackground);
+  EXPECT_EQ(fake_->held(), 2u);
+  for (uint64_t seed = 10; seed < 20; ++seed) Get(*store, seed, RequestClass::kPrefetch);
+  EXPECT_EQ(fake_->held(), 4u);
+  for (uint64_t seed = 20; seed < 30; ++seed) Get(*store, seed, RequestClass::kStart);
+  EXPECT_EQ(fake_->held(), 7u);
+  Get(*store, 30, RequestClass::kRunning);
+  EXPECT_EQ(fake_->held(), 8u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 31u);
+}
+
+TEST_F(LimitingStoreTest, TheMostUrgentGoFirstThenTheOldest) {
+  auto store = Make(1);
+  Get(*store, 0, RequestClass::kRunning);
+  Get(*store, 1, RequestClass::kBackground);
+  Get(*store, 2, RequestClass::kPrefetch);
+  Get(*store, 3, RequestClass::kRunning);
+  Get(*store, 4, RequestClass::kStart);
+  Get(*store, 5, RequestClass::kRunning);
+  std::vector<uint64_t> order;
+  while (fake_->ReleaseOne()) order.push_back(answers_.back().first);
+  EXPECT_THAT(order, testing::ElementsAre(0, 3, 5, 4, 2, 1));
+}
+
+TEST_F(LimitingStoreTest, ARequestThatRisesIsStartedAtOnce) {
+  auto store = Make(4);  // background 1
+  Get(*store, 0, RequestClass::kBackground);
+  RequestOptions rising;
+  rising.urgency = std::make_shared<Urgency>(RequestClass::kBackground);
+  Get(*store, 1, RequestClass::kBackground, rising);
+  EXPECT_EQ(fake_->held(), 1u);
+  rising.urgency->Raise(RequestClass::kRunning);
+  EXPECT_EQ(fake_->held(), 2u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 2u);
+  store.reset();
+  rising.urgency->Raise(RequestClass::kRunning);  // nobody is there any more
+}
+
+TEST_F(LimitingStoreTest, AReaderRaisesAPrefetchThroughTheSharedFetch) {
+  ManualTimer timer;
+  LimitOptions options;
+  std::shared_ptr<ChunkStore> limited = Make(4, options);
+  SingleFlightStore store(limited, timer);
+  Get(store, 0, RequestClass::kBackground);
+  Get(store, 1, RequestClass::kBackground);
+  EXPECT_EQ(fake_->held(), 1u);
+  Get(store, 1, RequestClass::kRunning);
+  EXPECT_EQ(fake_->held(), 2u);
+  EXPECT_EQ(fake_->gets_of(FakeSealedChunk(1).id()), 1u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 3u);
+}
+
+TEST_F(LimitingStoreTest, WhatIsNotWantedAnyMoreIsNotAsked) {
+  auto store = Make(1);
+  Get(*store, 0, RequestClass::kRunning);
+  CancelSource source;
+  RequestOptions cancelled;
+  cancelled.cancel = source.token();
+  RequestOptions late;
+  late.deadline = SteadyTime(std::chrono::nanoseconds(1));
+  Get(*store, 1, RequestClass::kRunning, cancelled);
+  Get(*store, 2, RequestClass::kRunning, late);
+  Get(*store, 3, RequestClass::kRunning);
+  source.Cancel();
+  fake_->Release();
+  ASSERT_EQ(answers_.size(), 4u);
+  for (const auto& [seed, status] : answers_) {
+    const absl::StatusCode expected = seed == 1   ? absl::StatusCode::kCancelled
+                                      : seed == 2 ? absl::StatusCode::kDeadlineExceeded
+                                                  : absl::StatusCode::kOk;
+    EXPECT_EQ(status.code(), expected) << seed;
+  }
+  EXPECT_EQ(fake_->gets(), 2u);
+}
+
+TEST_F(LimitingStoreTest, AFullQueueRefusesOnlyWhatCanBeDoneWithout) {
+  LimitOptions options;
+  options.max_queued = 2;
+  auto store = Make(1, options);
+  for (uint64_t seed = 0; seed < 3; ++seed) Get(*store, seed, RequestClass::kRunning);
+  Get(*store, 3, RequestClass::kPrefetch);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_TRUE(absl::IsResourceExhausted(answers_[0].second));
+  Get(*store, 4, RequestClass::kStart);
+  Get(*store, 5, RequestClass::kRunning);
+  EXPECT_EQ(answers_.size(), 1u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 6u);
+}
+
+TEST_F(LimitingStoreTest, ManyAnswersAtOnceDoNotNest) {
+  fake_->Release();
+  auto store = Make(1);
+  // Each answer asks for the next: a stack that grew with them would not hold 20,000.
+  std::atomic<int> left{20'000};
+  std::function<void()> next = [&] {
+    store->Get(FakeSealedChunk(1).id(), {}, [&](auto) { --left; });
+  };
+  fake_->Hold();
+  next();
+  for (int i = 0; i < 19'999; ++i) next();
+  fake_->Release();
+  EXPECT_EQ(left, 0);
+}
+
+TEST_F(LimitingStoreTest, PutsCountToo) {
+  auto store = Make(1);
+  int put = 0;
+  for (uint64_t seed = 200; seed < 203; ++seed) {
+    store->Put(FakeSealedChunk(seed), {}, [&](auto result) { put += result.ok() ? 1 : 0; });
+  }
+  EXPECT_EQ(fake_->held(), 1u);
+  fake_->Release();
+  EXPECT_EQ(put, 3);
+}
+
+TEST(LimitPolicy, AimdHalvesOncePerTroubleAndGrowsByOne) {
+  AimdLimit limit(8, 10);
+  limit.OnAnswer(SlowDown("503"));
+  EXPECT_EQ(limit.limit(), 4u);
+  for (int i = 0; i < 7; ++i) limit.OnAnswer(SlowDown("503"));  // were under way already
+  EXPECT_EQ(limit.limit(), 4u);
+  limit.OnAnswer(SlowDown("503"));
+  EXPECT_EQ(limit.limit(), 2u);
+  for (int i = 0; i < 3; ++i) limit.OnAnswer(absl::OkStatus());  // grace
+  for (int i = 0; i < 2; ++i) limit.OnAnswer(absl::OkStatus());
+  EXPECT_EQ(limit.limit(), 3u);
+  for (int i = 0; i < 1000; ++i) limit.OnAnswer(absl::OkStatus());
+  EXPECT_EQ(limit.limit(), 10u);
+  for (int i = 0; i < 1000; ++i) limit.OnAnswer(SlowDown("503"));
+  EXPECT_EQ(limit.limit(), 1u);
+}
+
+TEST(LimitPolicy, OtherErrorsAreNoReasonToSlowDown) {
+  AimdLimit limit(8, 10);
+  limit.OnAnswer(absl::UnavailableError("no route"));
+  limit.OnAnswer(absl::NotFoundError("x"));
+  EXPECT_EQ(limit.limit(), 8u);
+  EXPECT_TRUE(IsSlowDown(SlowDown("x")));
+  EXPECT_TRUE(absl::IsUnavailable(SlowDown("x")));
+  EXPECT_FALSE(IsSlowDown(absl::UnavailableError("x")));
+  EXPECT_EQ(FixedLimit(0).limit(), 1u);
+}
+
+}  // namespace
+}  // namespace floe::store
