@@ -156,8 +156,9 @@ absl::Status MountOnNode(const NodeMountRequest& request) {
                                                  " already; floe umount ", state.target,
                                                  " ends that"));
   }
-  std::string cache_dir = request.cache_dir;
-  if (cache_dir.empty()) {
+  std::error_code error;
+  std::string cache_dir = std::filesystem::absolute(request.cache_dir, error).string();
+  if (request.cache_dir.empty()) {
     cache_dir = state.cache_dir = absl::StrCat(kMountCacheDir, "/", state.id);
   }
   state.fusefs_arguments = {"--store",    request.store, "--keys",
@@ -165,7 +166,8 @@ absl::Status MountOnNode(const NodeMountRequest& request) {
   if (request.allow_unsigned) state.fusefs_arguments.push_back("--allow-unsigned");
   auto remove = absl::MakeCleanup([&] { RemoveFolders(state); });
   FLOE_RETURN_IF_ERROR(MakeDirectories(StateDirOf(state.id), 0711));
-  FLOE_RETURN_IF_ERROR(MakeDirectories(cache_dir, 0700));
+  // floe-fusefs makes its own folder in it, and has to reach that without privileges.
+  if (request.cache_dir.empty()) FLOE_RETURN_IF_ERROR(MakeDirectories(kMountCacheDir, 0755));
   FLOE_RETURN_IF_ERROR(WriteFileAtomically(StateDirOf(state.id) + "/manifest", request.manifest,
                                            0600, Replace::kYes, Durable::kNo));
   FLOE_RETURN_IF_ERROR(WriteState(state));

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# ctest: timeout=300 cost=20
+"""floe mount and floe umount: a converted image without containerd, and nothing left of it afterwards.
+
+usage: mount_test.py [TEST...]      (programs from $FLOE_BIN; needs root)
+"""
+import glob
+import json
+import os
+import subprocess
+
+from floe_box import BAD_INPUT, NOT_FOUND, REFUSED, check, equal, main, noise, tar
+
+
+def state_of(target):
+    """Folders of floe mount's for this target."""
+    found = []
+    for path in glob.glob("/run/floe-mount/*/state.json"):
+        with open(path) as state:
+            if json.load(state)["target"] == target:
+                found.append(os.path.dirname(path))
+    return found
+
+
+def daemons_of(folder):
+    """Processes with this folder in their command line."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path) as line:
+                if folder in line.read():
+                    found.append(path)
+        except OSError:
+            pass  # ended meanwhile
+    return found
+
+
+def mounts(box):
+    """Mounts that may be ours: others may mount things meanwhile."""
+    with open("/proc/self/mounts") as lines:
+        places = [line.split()[1] for line in lines]
+    return sorted(place for place in places if place.startswith(("/run/floe-mount/", box.dir)))
+
+
+def lazy_image(box, **flags):
+    content = noise(3_000_000, 30)
+    source = box.layout("src", tar(("bin", None), ("bin/tool", content), ("etc", None), ("etc/name", b"floe\n")))
+    box.convert(source, box.path("lazy"), *flags)
+    target = box.path("mnt")
+    os.mkdir(target)
+    box.undo.callback(subprocess.run, [os.path.join(os.environ.get("FLOE_BIN", ""), "floe"), "umount", target], stderr=subprocess.DEVNULL)
+    return target, content
+
+
+def mounts_reads_and_leaves_nothing(box):
+    before = mounts(box)
+    target, content = lazy_image(box)
+    box.floe("mount", "oci:" + box.path("lazy"), target)
+    folder, = state_of(target)
+    equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "a large file")
+    equal(open(os.path.join(target, "etc/name")).read(), "floe\n", "a small file")
+    listed = box.json("mount")
+    check({"image": "oci:" + box.path("lazy"), "target": target} in listed, "listed: %s", listed)
+    check(len(daemons_of(folder)) >= 2, "daemons: %s", daemons_of(folder))
+    _, err = box.floe("mount", "oci:" + box.path("lazy"), target, code=REFUSED)
+    check("floe umount" in err, "no remedy: %s", err)
+    equal(os.path.exists(os.path.join(target, "bin/tool")), True, "still mounted after the refusal")
+    box.floe("umount", target)
+    equal(os.listdir(target), [], "the directory afterwards")
+    equal((state_of(target), os.path.exists(folder), daemons_of(folder)), ([], False, []), "left over")
+    equal(mounts(box), before, "mounts")
+    _, err = box.floe("umount", target, code=NOT_FOUND)
+    check(target in err, "the directory is not named: %s", err)
+
+
+def a_cache_of_its_own_is_kept(box):
+    target, content = lazy_image(box)
+    cache = box.path("cache")
+    for _ in range(2):
+        box.floe("mount", "--cache-dir", cache, "oci:" + box.path("lazy"), target)
+        equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "a large file")
+        box.floe("umount", target)
+        check(os.listdir(cache), "the cache is empty")
+
+
+def refusals_leave_nothing(box):
+    target, _ = lazy_image(box)
+    before = mounts(box)
+
+    def refused(code, words, *arguments, env=()):
+        _, err = box.floe("mount", *arguments, code=code, env=env)
+        for word in words:
+            check(word in err, "the error does not name %r: %s", word, err)
+        equal((state_of(target), mounts(box), os.listdir(target)), ([], before, []), "left over")
+    refused(REFUSED, ["floe convert"], "oci:" + box.path("src"), target)
+    refused(REFUSED, ["floe key"], "oci:" + box.path("lazy"), target, env={"FLOE_KEYS": box.path("no-keys")})
+    refused(NOT_FOUND, [box.path("nowhere")], "oci:" + box.path("lazy"), box.path("nowhere"))
+    refused(BAD_INPUT, ["DIR"], "oci:" + box.path("lazy"))
+    for chunk in box.chunks():
+        os.unlink(chunk)
+    _, err = box.floe("mount", "--timeout", "10s", "oci:" + box.path("lazy"), target, code=None)
+    equal((state_of(target), mounts(box), os.listdir(target)), ([], before, []), "left over")
+
+
+if __name__ == "__main__":
+    main(mounts_reads_and_leaves_nothing, a_cache_of_its_own_is_kept, refusals_leave_nothing)
