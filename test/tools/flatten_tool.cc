@@ -128,6 +128,7 @@ absl::Status Run(const std::string& layout, const std::string& tag, const std::s
   const auto start = std::chrono::steady_clock::now();
   FLOE_ASSIGN_OR_RETURN(std::unique_ptr<FlatImage> flat, Flatten(Layers(layout, tag), options));
   const double flatten_seconds = Seconds(start);
+  const double flatten_cpu_seconds = CpuSeconds();
   FLOE_ASSIGN_OR_RETURN(UniqueFd out, OpenFile(image, O_RDWR | O_CREAT | O_TRUNC, 0644));
   FileSink sink(out.get());
   const auto emit = std::chrono::steady_clock::now();
@@ -147,6 +148,7 @@ absl::Status Run(const std::string& layout, const std::string& tag, const std::s
                      {"others", stats.others},
                      {"entries", stats.input.entries},
                      {"flatten_seconds", flatten_seconds},
+                     {"flatten_cpu_seconds", flatten_cpu_seconds},
                      {"emit_seconds", Seconds(emit)},
                      {"cpu_seconds", CpuSeconds()},
                      {"max_rss_kb", usage.ru_maxrss}})
