@@ -21,6 +21,10 @@ class Counter {
   virtual void Add(double by = 1) = 0;
   virtual double value() const = 0;
 };
+// Adds to a counter that may be absent (nobody asked for metrics).
+inline void AddTo(Counter* counter, double by = 1) {
+  if (counter != nullptr) counter->Add(by);
+}
 class Gauge {
  public:
   virtual ~Gauge() = default;

@@ -57,13 +57,13 @@ absl::Status List(Context& context) {
   return absl::OkStatus();
 }
 
-struct ExportFlags {
+struct KeyExportFlags {
   std::string file;
   bool domains = false;
   bool signer = false;
 };
 
-absl::Status Export(const ExportFlags& flags, Context& context) {
+absl::Status Export(const KeyExportFlags& flags, Context& context) {
   FLOE_ASSIGN_OR_RETURN(const KeyDirectory keys, Keys(context));
   Secret text;
   if (flags.signer) {
@@ -154,7 +154,7 @@ void AddImport(CLI::App& parent, const char* name, const char* help, bool only_t
 void AddExport(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "export", "Write what another machine needs to run this machine's images");
-  auto flags = std::make_shared<ExportFlags>();
+  auto flags = std::make_shared<KeyExportFlags>();
   command->add_option("FILE", flags->file, "A new file; - is standard output")->required();
   command->add_flag("--domains", flags->domains,
                     "The domain secrets too: the other machine can then convert into the same "

@@ -7,16 +7,13 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "erofs/crc32c.h"
+#include "erofs/damaged.h"
 #include "erofs/label.h"
 #include "erofs/metadata_cache.h"
 #include "erofs/xattr_reader.h"
 
 namespace floe::erofs {
 namespace {
-
-absl::Status Damaged(absl::string_view what) {
-  return absl::DataLossError(absl::StrCat("the image is damaged: ", what));
-}
 
 // As Linux' new_decode_dev.
 uint32_t DecodeDevice(uint32_t device) {

@@ -2,15 +2,12 @@
 #include "erofs/xattr_reader.h"
 
 #include "absl/strings/str_cat.h"
+#include "erofs/damaged.h"
 #include "erofs/ondisk.h"
 #include "erofs/xattr_layout.h"
 
 namespace floe::erofs {
 namespace {
-
-absl::Status Damaged(absl::string_view what) {
-  return absl::DataLossError(absl::StrCat("the image is damaged: ", what));
-}
 
 // Takes one entry from the front of `bytes`.
 absl::StatusOr<std::pair<std::string, std::string>> TakeEntry(ByteView& bytes) {

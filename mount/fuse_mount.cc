@@ -20,7 +20,7 @@
 namespace floe::mount {
 namespace {
 
-constexpr uint64_t kAttributes =
+constexpr uint64_t kFuseMountAttributes =
     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr uint32_t kMaxReadBytes = 1 << 20;
 
@@ -58,7 +58,7 @@ absl::StatusOr<FuseMount> CreateFuseMount() {
                                                          {"user_id", "0"},
                                                          {"group_id", "0"},
                                                          {"max_read", absl::StrCat(kMaxReadBytes)}},
-                                                        kAttributes));
+                                                        kFuseMountAttributes));
   std::array<uint8_t, 16> random;
   if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
     return ErrnoStatus(errno, "getrandom");

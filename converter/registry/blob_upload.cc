@@ -12,7 +12,7 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kPieceBytes = 8 << 20;
+constexpr size_t kUploadPieceBytes = 8 << 20;
 
 const std::pair<std::string, std::string> kOctets = {"Content-Type", "application/octet-stream"};
 
@@ -173,7 +173,7 @@ absl::Status BlobUploader::PutStream(const Descriptor& descriptor, ByteStream& s
   uint64_t offset = 0;
   absl::Status status;
   while (true) {
-    status = FillPiece(checked, piece, kPieceBytes);
+    status = FillPiece(checked, piece, kUploadPieceBytes);
     if (!status.ok() || piece.empty()) break;
     status = PutPiece(location, offset, piece);
     if (!status.ok()) break;

@@ -14,7 +14,7 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 20;
+constexpr size_t kBlobFileBufferBytes = 1 << 20;
 
 // Lends a stream to VerifyingStream, which wants to own its own.
 class Borrowed : public ByteStream {
@@ -31,7 +31,7 @@ class Borrowed : public ByteStream {
 absl::Status CopyVerified(ByteStream& stream, const Descriptor& descriptor, int fd,
                           absl::string_view name) {
   VerifyingStream checked(std::make_unique<Borrowed>(stream), descriptor, std::string(name));
-  Bytes buffer(kBufferBytes);
+  Bytes buffer(kBlobFileBufferBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, checked.Read(buffer));
     if (got == 0) return absl::OkStatus();
@@ -59,7 +59,7 @@ absl::StatusOr<bool> IsBlobFile(const std::string& path, const Descriptor& descr
   if (size != descriptor.size) return false;
   FileStream stream(std::make_shared<const UniqueFd>(*std::move(file)), 0, size, path);
   Sha256 hash;
-  Bytes buffer(kBufferBytes);
+  Bytes buffer(kBlobFileBufferBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, stream.Read(buffer));
     if (got == 0) return DigestString(hash.Finish()) == descriptor.digest;

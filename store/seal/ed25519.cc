@@ -25,7 +25,7 @@ Key PrivateKey(const Secret& seed) {
   return key;
 }
 
-Context NewContext() {
+Context NewDigestContext() {
   Context context(EVP_MD_CTX_new());
   RequireOpenSsl(context != nullptr, "EVP_MD_CTX_new");
   return context;
@@ -44,7 +44,7 @@ std::array<uint8_t, 32> Ed25519PublicKey(const Secret& seed) {
 
 std::array<uint8_t, 64> Ed25519Sign(const Secret& seed, ByteView message) {
   const Key key = PrivateKey(seed);
-  const Context context = NewContext();
+  const Context context = NewDigestContext();
   std::array<uint8_t, 64> signature;
   size_t length = signature.size();
   const bool ok =
@@ -60,7 +60,7 @@ bool Ed25519Verify(const std::array<uint8_t, 32>& public_key, ByteView message,
   const Key key(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size()));
   if (key == nullptr) return false;
-  const Context context = NewContext();
+  const Context context = NewDigestContext();
   return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
          EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
                           message.size()) == 1;

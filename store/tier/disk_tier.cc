@@ -16,10 +16,6 @@ constexpr std::chrono::seconds kSaveRecencyEvery(60);
 constexpr uint64_t kNameBytes = 128;
 constexpr uint64_t kFolders = 260;
 
-void Count(Counter* counter, double by = 1) {
-  if (counter != nullptr) counter->Add(by);
-}
-
 absl::Status StillWanted(const RequestOptions& options, Clock& clock) {
   if (options.cancel.cancelled()) return absl::CancelledError("no longer wanted");
   if (options.deadline <= clock.Now()) return absl::DeadlineExceededError("too late");
@@ -146,7 +142,7 @@ void DiskTier::Get(const ChunkId& id, const RequestOptions& options, GetCallback
     }
   }
   if (generation == 0) {
-    Count(counters_.misses);
+    AddTo(counters_.misses);
     done(absl::NotFoundError(absl::StrCat("chunk ", id.ToHex(), " is not in the disk tier")));
     return;
   }
@@ -165,14 +161,14 @@ void DiskTier::Read(const ChunkId& id, uint32_t sealed_length, uint64_t generati
                     const GetCallback& done) {
   auto chunk = files_->Read(id, sealed_length);
   if (chunk.ok()) {
-    Count(counters_.hits);
-    Count(counters_.hit_bytes, sealed_length);
+    AddTo(counters_.hits);
+    AddTo(counters_.hit_bytes, sealed_length);
     done(FetchedChunk(*std::move(chunk)));
     return;
   }
-  Count(counters_.misses);
+  AddTo(counters_.misses);
   if (!absl::IsNotFound(chunk.status())) {  // else it was evicted a moment ago
-    Count(counters_.damaged);
+    AddTo(counters_.damaged);
     Log(LogLevel::kWarning, "cache entry dropped",
         {{"chunk", id.ToHex()}, {"reason", chunk.status().message()}});
   }
@@ -217,7 +213,7 @@ void DiskTier::Put(const VerifiedSealed& chunk, const RequestOptions& options, P
     }
   }
   if (done) {
-    if (!at_once.ok()) Count(counters_.refused_puts);
+    if (!at_once.ok()) AddTo(counters_.refused_puts);
     done(at_once);
     return;
   }
@@ -238,7 +234,7 @@ void DiskTier::FinishPut(const ChunkId& id, const absl::StatusOr<PutResult>& res
     MutexLock lock(mutex_);
     waiting = std::move(writing_.extract(id).mapped());
   }
-  if (!result.ok()) Count(counters_.refused_puts);
+  if (!result.ok()) AddTo(counters_.refused_puts);
   for (size_t i = 0; i < waiting.size(); ++i) {
     waiting[i](result.ok() && i > 0 ? PutResult::kExisted : result);
   }
@@ -288,7 +284,7 @@ bool DiskTier::EvictOne() {
   }
   if (!victim) return false;
   files_->Remove(victim->first, victim->second.sealed_length);
-  Count(counters_.evictions);
+  AddTo(counters_.evictions);
   MutexLock lock(mutex_);
   used_ -= Charge(victim->second.sealed_length);
   recency_changed_ = true;

@@ -11,10 +11,6 @@ constexpr size_t kBookkeepingBytes = 256;  // list node, hash node, vector
 
 size_t Charge(const OpenedBytes& bytes) { return bytes->size() + kBookkeepingBytes; }
 
-void Count(Counter* counter) {
-  if (counter != nullptr) counter->Add();
-}
-
 }  // namespace
 
 OpenedKey OpenedKey::Of(const ChunkRef& ref) {
@@ -37,10 +33,10 @@ OpenedBytes MemoryTier::Get(const OpenedKey& key) {
   MutexLock lock(shard.mutex);
   const auto found = shard.index.find(key);
   if (found == shard.index.end()) {
-    Count(counters_.misses);
+    AddTo(counters_.misses);
     return nullptr;
   }
-  Count(counters_.hits);
+  AddTo(counters_.hits);
   shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
   return found->second->bytes;
 }
@@ -68,7 +64,7 @@ void MemoryTier::EvictFrom(Shard& shard) {
   const Entry& last = shard.entries.back();
   shard.bytes -= Charge(last.bytes);
   if (counters_.bytes != nullptr) counters_.bytes->Add(-static_cast<double>(Charge(last.bytes)));
-  Count(counters_.evictions);
+  AddTo(counters_.evictions);
   shard.index.erase(last.key);
   shard.entries.pop_back();
 }
