@@ -29,6 +29,11 @@ absl::StatusOr<std::string> FolderOf(const std::string& address) {
 }
 
 absl::Status OfStore(const std::string& address, const absl::Status& status) {
+  if (absl::IsPermissionDenied(status)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("store ", address, ": ", status.message(),
+                     "; run this as a user that may use the folder, or change its mode"));
+  }
   return Annotate(status, absl::StrCat("store ", address));
 }
 

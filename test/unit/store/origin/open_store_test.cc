@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/origin/open_store.h"
 
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <filesystem>
+#include <thread>
 
 #include "gmock/gmock.h"
 #include "store_sample.h"
@@ -114,6 +119,20 @@ TEST_F(OpenStoreTest, DamageAndNewerLayoutsAreTold) {
   EXPECT_THAT(std::string(log.message()), AllOf(HasSubstr(address_), HasSubstr("log/0000000001")));
   std::filesystem::remove(folder_ + "/" + LogEntryName(1));
   EXPECT_TRUE(absl::IsDataLoss(OpenStore(address_).status()));
+}
+
+TEST_F(OpenStoreTest, AFolderThatMayNotBeReadSaysSo) {
+  // Root may read everything, so one thread alone becomes somebody else.
+  if (getuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(chmod(temp_.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(folder_.c_str(), 0700), 0);
+  absl::Status status;
+  std::thread([&] {
+    ASSERT_EQ(syscall(SYS_setresuid, 65534, 65534, 65534), 0);
+    status = OpenStore(address_).status();
+  }).join();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(address_), HasSubstr("mode")));
 }
 
 TEST_F(OpenStoreTest, AConverterWithoutTheDomainSecretIsTold) {
