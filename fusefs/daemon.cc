@@ -141,6 +141,8 @@ class Daemon {
  private:
   absl::Status Start();
   absl::StatusOr<Ending> WaitForEnd();
+  absl::Status SaveInit(Bytes exchange) FLOE_EXCLUDES(init_mutex_);
+  absl::Status UseKeeper(UniqueFd keeper) FLOE_EXCLUDES(init_mutex_);
 
   const DaemonOptions& options_;
   const ServiceUser user_;
@@ -153,7 +155,23 @@ class Daemon {
   std::unique_ptr<ImageFs> fs_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<ControlService> control_;
+  Mutex init_mutex_;
+  Bytes init_ FLOE_GUARDED_BY(init_mutex_);  // slot fuse.init, for a keeper that comes later
 };
+
+absl::Status Daemon::SaveInit(Bytes exchange) {
+  MutexLock lock(init_mutex_);
+  init_ = std::move(exchange);
+  return opened_.keeper->Put(keeper::kFuseInitSlot, init_);
+}
+
+absl::Status Daemon::UseKeeper(UniqueFd keeper) {
+  FLOE_RETURN_IF_ERROR(images_->MoveTo(std::move(keeper)));
+  MutexLock lock(init_mutex_);
+  if (!init_.empty()) FLOE_RETURN_IF_ERROR(opened_.keeper->Put(keeper::kFuseInitSlot, init_));
+  Log(LogLevel::kInfo, "moved to another keeper", {{"images", images_->States().size()}});
+  return absl::OkStatus();
+}
 
 absl::Status Daemon::Start() {
   Clock& clock = Clock::Real();
@@ -167,12 +185,15 @@ absl::Status Daemon::Start() {
   fs_ = std::make_unique<ImageFs>(
       *images_, *keeper_pool_, clock, metrics_,
       [this](ByteView request, ByteView reply) {
-        return opened_.keeper->Put(keeper::kFuseInitSlot,
-                                   EncodeInitExchange({Bytes(request.begin(), request.end()),
-                                                       Bytes(reply.begin(), reply.end())}));
+        return SaveInit(EncodeInitExchange(
+            {Bytes(request.begin(), request.end()), Bytes(reply.begin(), reply.end())}));
       },
       options_.fs);
   connection_ended_.Reset(eventfd(0, EFD_CLOEXEC));
+  if (auto saved = opened_.keeper->Get(keeper::kFuseInitSlot); saved.ok()) {
+    MutexLock lock(init_mutex_);
+    init_ = std::move(saved->blob);
+  }
   FLOE_ASSIGN_OR_RETURN(const bool taken_over, TakeOver(*opened_.keeper, opened_.fuse.get()));
   SessionOptions session;
   session.threads = options_.fuse_threads;
@@ -185,6 +206,7 @@ absl::Status Daemon::Start() {
   control_ = std::make_unique<ControlService>(
       std::move(opened_.control), *images_, metrics_,
       [this](const std::vector<store::ChunkRef>& chunks) { return tiers_->LocalBytes(chunks); },
+      [this](UniqueFd keeper) { return UseKeeper(std::move(keeper)); },
       ControlOptions{user_.uid, 512, 16});
   if (opened_.endpoint) opened_.endpoint->Serve();
   Log(LogLevel::kInfo, "floe-fusefs serves",

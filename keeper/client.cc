@@ -38,6 +38,11 @@ absl::StatusOr<Slot> KeeperClient::Call(const KeeperRequest& request,
   return Slot{std::move(reply.body), std::move(message->descriptors)};
 }
 
+void KeeperClient::Replace(UniqueFd socket) {
+  MutexLock lock(mutex_);
+  socket_ = std::move(socket);
+}
+
 absl::Status KeeperClient::Hello() { return Call({KeeperOp::kHello, 0, "", {}}, {}).status(); }
 
 absl::Status KeeperClient::Put(const std::string& name, ByteView blob,

@@ -30,6 +30,9 @@ class KeeperClient {
   // Over a socket that is connected already (inherited).
   explicit KeeperClient(UniqueFd socket) : socket_(std::move(socket)) {}
 
+  // Speaks to another keeper from now on.
+  void Replace(UniqueFd socket) FLOE_EXCLUDES(mutex_);
+
   absl::Status Hello();
   // `descriptors` are borrowed; the keeper gets duplicates. RESOURCE_EXHAUSTED at the limits of
   // protocol.h, with the slot unchanged; ALREADY_EXISTS for kCreateOnly on a taken name.

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/unix_socket.h"
 #include "keeper/client.h"
 #include "mount/backoff.h"
 #include "mount/daemon.h"
@@ -243,10 +244,14 @@ void Supervisor::OnEnd(Watched& watched) {
   Note(watched, absl::UnavailableError(absl::StrCat("ended with ", how)));
 }
 
-// The connection itself lives on in our duplicate and in floe-fusefs'.
+// The connection itself lives on in our duplicate and in floe-fusefs', which also knows its images.
+// When floe-fusefs died too, nobody knows them any more.
 absl::Status Supervisor::RestoreKeeper() {
   FLOE_ASSIGN_OR_RETURN(const auto keeper, keeper::KeeperClient::Connect(keeper_.spec.socket));
-  return StoreFuse(*keeper, *fuse());
+  FLOE_RETURN_IF_ERROR(StoreFuse(*keeper, *fuse()));
+  if (!fusefs_.daemon.running()) return absl::OkStatus();
+  FLOE_ASSIGN_OR_RETURN(const UniqueFd socket, ConnectUnix(keeper_.spec.socket));
+  return client_.UseKeeper(socket.get(), Clock::Real().Now() + kPingPatience);
 }
 
 // An aborted connection (floe abort) serves nobody any more; its mounts are made anew by their

@@ -111,6 +111,12 @@ absl::StatusOr<std::vector<FusefsClient::Image>> FusefsClient::ListImages(
   return images;
 }
 
+absl::Status FusefsClient::UseKeeper(int keeper, SteadyTime deadline) const {
+  control::Request request;
+  request.mutable_use_keeper();
+  return Call(socket_path_, request, {keeper}, deadline).status();
+}
+
 absl::Status FusefsClient::CheckManifest(int manifest, SteadyTime deadline) const {
   control::Request request;
   request.mutable_check_manifest()->set_deadline_ms(MillisecondsLeft(deadline));

@@ -46,6 +46,9 @@ class FusefsClient {
   // NOT_FOUND when there is no such image.
   absl::Status CloseImage(const std::string& name, SteadyTime deadline) const;
   absl::StatusOr<std::vector<Image>> ListImages(SteadyTime deadline) const;
+  // Makes the daemon put all that it keeps into the keeper behind `keeper` (a connected socket,
+  // borrowed), which it uses from then on.
+  absl::Status UseKeeper(int keeper, SteadyTime deadline) const;
   absl::Status CheckManifest(int manifest, SteadyTime deadline) const;
   // Prometheus' text form.
   absl::StatusOr<std::string> Metrics(SteadyTime deadline) const;

@@ -34,7 +34,7 @@ SteadyTime DeadlineAfter(uint32_t milliseconds) {
 // The one descriptor that a request brings.
 absl::StatusOr<UniqueFd> TakeDescriptor(const Message& message) {
   if (message.descriptors.size() != 1) {
-    return absl::InvalidArgumentError("the request must bring the manifest's descriptor");
+    return absl::InvalidArgumentError("the request must bring one descriptor");
   }
   UniqueFd fd(fcntl(message.descriptors[0].get(), F_DUPFD_CLOEXEC, 0));
   if (!fd) return ErrnoStatus(errno, "dup");
@@ -104,12 +104,13 @@ struct ControlService::Connection {
 };
 
 ControlService::ControlService(UniqueFd listener, ImageTable& images, Metrics& metrics,
-                               LocalBytes local_bytes, ControlOptions options)
+                               LocalBytes local_bytes, UseKeeper use_keeper, ControlOptions options)
     : listener_(std::move(listener)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       images_(images),
       metrics_(metrics),
       local_bytes_(std::move(local_bytes)),
+      use_keeper_(std::move(use_keeper)),
       options_(options),
       pool_(std::make_unique<ThreadPool>("control", options.threads)),
       thread_([this] { Loop(); }) {
@@ -214,6 +215,12 @@ std::string ControlService::Answer(const Message& message, std::vector<UniqueFd>
       const absl::Status checked =
           manifest.ok() ? images_.Check(manifest->get()).status() : manifest.status();
       if (!checked.ok()) reply = ErrorReply(checked);
+      break;
+    }
+    case control::Request::kUseKeeper: {
+      auto keeper = TakeDescriptor(message);
+      const absl::Status moved = keeper.ok() ? use_keeper_(*std::move(keeper)) : keeper.status();
+      if (!moved.ok()) reply = ErrorReply(moved);
       break;
     }
     case control::Request::KIND_NOT_SET:

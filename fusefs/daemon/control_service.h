@@ -29,9 +29,11 @@ class ControlService {
  public:
   using LocalBytes = std::function<uint64_t(const std::vector<store::ChunkRef>&)>;
 
+  using UseKeeper = std::function<absl::Status(UniqueFd socket)>;
+
   // Serves `listener` until destroyed. The table and the metrics are borrowed.
   ControlService(UniqueFd listener, ImageTable& images, Metrics& metrics, LocalBytes local_bytes,
-                 ControlOptions options);
+                 UseKeeper use_keeper, ControlOptions options);
   // Waits for requests at work.
   ~ControlService();
 
@@ -50,6 +52,7 @@ class ControlService {
   ImageTable& images_;
   Metrics& metrics_;
   const LocalBytes local_bytes_;
+  const UseKeeper use_keeper_;
   const ControlOptions options_;
   std::atomic<bool> stopping_{false};
   std::list<std::shared_ptr<Connection>> connections_;  // the loop's own

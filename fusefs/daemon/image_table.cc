@@ -127,23 +127,46 @@ std::shared_ptr<ServedImage> ImageTable::MakeImage(const std::string& name,
   return image;
 }
 
+absl::Status ImageTable::LoadNextInode() {
+  auto slot = keeper_.Get(keeper::kNextInodeSlot);
+  if (absl::IsNotFound(slot.status())) {
+    next_inode_ = std::max(next_inode_, kFirstInode);
+    return absl::OkStatus();
+  }
+  FLOE_RETURN_IF_ERROR(slot.status());
+  LittleEndianReader reader(slot->blob);
+  const uint64_t inode = reader.Get<uint64_t>();
+  if (!reader.ok() || inode < kFirstInode) {
+    return absl::FailedPreconditionError("the keeper's inode counter is damaged");
+  }
+  next_inode_ = std::max(next_inode_, inode);
+  return absl::OkStatus();
+}
+
+absl::Status ImageTable::SaveNextInode(uint64_t next) {
+  LittleEndianWriter blob;
+  blob.Put<uint64_t>(next);
+  return keeper_.Put(keeper::kNextInodeSlot, blob.view());
+}
+
 // The number is taken in the keeper before anything uses it: a crash wastes it, nothing more.
 absl::StatusOr<uint64_t> ImageTable::NextInode() {
-  uint64_t inode = kFirstInode;
-  auto slot = keeper_.Get(keeper::kNextInodeSlot);
-  if (slot.ok()) {
-    LittleEndianReader reader(slot->blob);
-    inode = reader.Get<uint64_t>();
-    if (!reader.ok() || inode < kFirstInode) {
-      return absl::FailedPreconditionError("the keeper's inode counter is damaged");
-    }
-  } else if (!absl::IsNotFound(slot.status())) {
-    return slot.status();
+  FLOE_RETURN_IF_ERROR(LoadNextInode());
+  FLOE_RETURN_IF_ERROR(SaveNextInode(next_inode_ + 1));
+  return next_inode_++;
+}
+
+absl::Status ImageTable::MoveTo(UniqueFd keeper) {
+  MutexLock keeper_lock(keeper_mutex_);
+  std::vector<std::shared_ptr<Entry>> entries;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [inode, entry] : by_inode_) entries.push_back(entry);
   }
-  LittleEndianWriter next;
-  next.Put<uint64_t>(inode + 1);
-  FLOE_RETURN_IF_ERROR(keeper_.Put(keeper::kNextInodeSlot, next.view()));
-  return inode;
+  keeper_.Replace(std::move(keeper));
+  if (next_inode_ > 0) FLOE_RETURN_IF_ERROR(SaveNextInode(next_inode_));
+  for (const std::shared_ptr<Entry>& entry : entries) FLOE_RETURN_IF_ERROR(Save(*entry));
+  return absl::OkStatus();
 }
 
 absl::Status ImageTable::Save(const Entry& entry) {
@@ -214,6 +237,10 @@ void ImageTable::Released(uint64_t inode, uint64_t handle) {
 }
 
 absl::Status ImageTable::Restore() {
+  {
+    MutexLock keeper_lock(keeper_mutex_);
+    FLOE_RETURN_IF_ERROR(LoadNextInode());
+  }
   FLOE_ASSIGN_OR_RETURN(const auto slots, keeper_.List(keeper::kImageSlotPrefix));
   for (const keeper::SlotInfo& slot : slots) {
     if (const absl::Status restored = RestoreOne(slot.name); !restored.ok()) {

@@ -60,6 +60,9 @@ class ImageTable : public ImageCatalog {
   // Serves again what the keeper holds. An image that cannot be restored is logged and its reads
   // fail; the others live. Blocks. Before the session starts.
   absl::Status Restore() FLOE_EXCLUDES(mutex_, keeper_mutex_);
+  // Puts all that a keeper must hold of the images into another one, behind a connected socket, and
+  // uses that from now on. Blocks.
+  absl::Status MoveTo(UniqueFd keeper) FLOE_EXCLUDES(mutex_, keeper_mutex_);
   std::vector<ImageState> States() const FLOE_EXCLUDES(mutex_);
 
   std::shared_ptr<const ServedImage> ByName(const std::string& name) const override
@@ -80,6 +83,8 @@ class ImageTable : public ImageCatalog {
   };
 
   absl::StatusOr<uint64_t> NextInode() FLOE_REQUIRES(keeper_mutex_);
+  absl::Status LoadNextInode() FLOE_REQUIRES(keeper_mutex_);
+  absl::Status SaveNextInode(uint64_t next) FLOE_REQUIRES(keeper_mutex_);
   absl::Status Save(const Entry& entry) FLOE_REQUIRES(keeper_mutex_);
   // nullptr when the name is free. ALREADY_EXISTS for another manifest.
   absl::StatusOr<std::shared_ptr<const ServedImage>> Serving(const std::string& name,
@@ -101,6 +106,8 @@ class ImageTable : public ImageCatalog {
 
   // Taken first, and held while the keeper is asked: records change one at a time.
   Mutex keeper_mutex_;
+  // The least inode number that was never used, as far as this process has seen.
+  uint64_t next_inode_ FLOE_GUARDED_BY(keeper_mutex_) = 0;
   mutable Mutex mutex_;  // the maps, never held while anything waits
   std::map<std::string, std::shared_ptr<Entry>> by_name_ FLOE_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<Entry>> by_inode_ FLOE_GUARDED_BY(mutex_);

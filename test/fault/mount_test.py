@@ -213,6 +213,29 @@ def fusefs_dies_under_readers(box):
     drill.shutdown()
 
 
+def keeper_dies(box):
+    """The keeper's death is healed: new images open, and then floe-fusefs may die too."""
+    converter = Converter(box)
+    first, second = converted(box, converter), converted(box, converter, "other", 2)
+    drill = Drill(box, converter)
+    path = drill.do("mount", "m1", first, "a")
+    merged = overlay(box, path)
+    before = drill.state()
+    os.kill(before["keeper"], signal.SIGKILL)
+    wait_until("another floe-keeper", lambda: drill.state()["keeper"] not in (-1, before["keeper"]) and
+               "moved to another keeper" in open(box.path("logs", "node-daemons.log")).read())
+    other = drill.do("mount", "m2", second, "a")
+    for number in (1, 2):
+        old = drill.state()["fusefs"]
+        os.kill(old, signal.SIGKILL)
+        drop_page_cache()
+        equal(digest("%s/data/file%d" % (merged, number)), expected(box, number), "a cold file after keeper and floe-fusefs died")
+        equal(digest("%s/data/file%d" % (other, number)), expected(box, number, 2), "the same in the image that came between")
+        wait_until("another floe-fusefs", lambda: drill.state()["fusefs"] not in (-1, old))
+    box.run(["umount", merged])
+    drill.shutdown()
+
+
 def supervisor_dies(box):
     """SIGKILL of the mounting process: daemons and mounts live, the next one takes all over."""
     converter = Converter(box)
@@ -290,4 +313,4 @@ def start_error(box, converter, flags):
     return "it started"
 
 
-main([both_back_ends, many_at_once, fusefs_dies_under_readers, supervisor_dies, all_die, bad_manifests, failed_start])
+main([both_back_ends, many_at_once, fusefs_dies_under_readers, keeper_dies, supervisor_dies, all_die, bad_manifests, failed_start])

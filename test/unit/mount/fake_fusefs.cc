@@ -87,6 +87,7 @@ class FakeFusefs {
       file.Reset(memfd_create("metrics", MFD_CLOEXEC));
       return WriteFull(file.get(), AsBytes(absl::StrCat("opens ", opens_.load())));
     }
+    if (request.has_use_keeper()) return UseKeeper(descriptors[0].get());
     if (request.has_check_manifest()) {
       const std::string text(AsText(ReadWholeFd(descriptors[0].get(), 4096).value()));
       if (absl::StartsWith(text, "bad ")) return absl::FailedPreconditionError(text.substr(4));
@@ -115,6 +116,14 @@ class FakeFusefs {
     const uint64_t inode = Serve(open.name(), text);
     reply.mutable_image_opened()->set_inode(inode);
     return keeper_->Put(absl::StrCat(kPrefix, open.name()), AsBytes(text), {manifest});
+  }
+  absl::Status UseKeeper(int socket) {
+    keeper_->Replace(UniqueFd(dup(socket)));
+    MutexLock lock(mutex_);
+    for (const auto& [name, served] : served_) {
+      FLOE_RETURN_IF_ERROR(keeper_->Put(absl::StrCat(kPrefix, name), AsBytes(served.text), {0}));
+    }
+    return absl::OkStatus();
   }
   absl::Status Close(const std::string& name) {
     MutexLock lock(mutex_);

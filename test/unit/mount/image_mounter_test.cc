@@ -307,6 +307,20 @@ TEST_F(MounterTest, ReaderOutlivesFusefs) {
   EXPECT_EQ(mounter_->Mount(Request("m1", "b")).value(), path);
 }
 
+TEST_F(MounterTest, ReaderOutlivesKeeperAndThenFusefs) {
+  const std::string path = mounter_->Mount(Request("m1", "a")).value();
+  const pid_t keeper = daemons_->keeper_state().pid;
+  kill(keeper, SIGKILL);
+  NextKeeper(keeper);
+  EXPECT_TRUE(mounter_->Mount(Request("m2", "a")).ok());
+  const pid_t fusefs = daemons_->fusefs_state().pid;
+  kill(fusefs, SIGKILL);
+  std::ofstream("/proc/sys/vm/drop_caches") << "1";
+  EXPECT_TRUE(ShowsProbe(path));
+  NextFusefs(fusefs);
+  EXPECT_EQ(mounter_->Mount(Request("m1", "b")).value(), path);
+}
+
 TEST_F(MounterTest, AbortedConnectionIsLeftBehind) {
   const std::string dead = mounter_->Mount(Request("m1", "a")).value();
   const pid_t pid = daemons_->fusefs_state().pid;
