@@ -130,8 +130,10 @@ class Ingest : public LayerIngest {
         return absl::DataLossError(absl::StrCat("containerd stored ", answer->digest(), " where ",
                                                 digest, " was written"));
       }
-      stream_->WritesDone();
-      FLOE_RETURN_IF_ERROR(FromGrpc(stream_->Finish(), "commit"));
+      // The blob is committed. containerd's server then keeps the stream open: waiting for its end
+      // would last for ever.
+      context_.TryCancel();
+      stream_->Finish().error_code();
     }
     committed_ = true;
     return absl::OkStatus();
