@@ -22,6 +22,7 @@ namespace {
 constexpr std::chrono::seconds kDefaultPatience(60);
 constexpr std::chrono::seconds kProbePatience(10);
 constexpr std::chrono::seconds kListPatience(2);
+constexpr std::chrono::minutes kLookAgain(1);
 
 // A mount and who holds it. While `busy` one thread works on it without the lock; only that thread
 // may change `record`. Not erased while busy or waited for.
@@ -30,10 +31,10 @@ struct Entry {
   int waiting = 0;  // threads that want to be next
   std::optional<MountRecord> record;
   std::set<std::string> holders;
-  bool adopted = false;  // its holders have yet to come back
-  bool long_readahead = false;
-  uint64_t attempts = 0;  // that ended
-  absl::Status last;      // of the last attempt
+  bool adopted = false;                // its holders have yet to come back
+  std::optional<bool> long_readahead;  // nullopt: as an earlier process left it
+  uint64_t attempts = 0;               // that ended
+  absl::Status last;                   // of the last attempt
 };
 
 // Manifest key, then the mapping: empty for the plain mount, which sorts before its clones.
@@ -91,6 +92,7 @@ class Mounter : public ImageMounter {
   absl::Status DropUnused(Adopted adopted, SteadyTime deadline) FLOE_EXCLUDES(mutex_);
   bool Holds(const EntryKey& key, const std::string& holder) const FLOE_EXCLUDES(mutex_);
   void SetReadaheads(const std::map<std::string, bool>& local) FLOE_EXCLUDES(mutex_);
+  bool MayGrow() const FLOE_EXCLUDES(mutex_);
   void Refresh() FLOE_EXCLUDES(mutex_);
 
   const MounterOptions options_;
@@ -180,7 +182,7 @@ absl::StatusOr<MountRecord> Mounter::Hold(const EntryKey& key, const std::string
   ++entry->attempts;
   entry->last = record.status();
   if (record.ok()) {
-    if (!alive) entry->long_readahead = false;
+    if (!alive) entry->long_readahead = false;  // as the maker set it
     entry->record = *record;
     entry->adopted = false;
     entry->holders.insert(holder);
@@ -336,7 +338,17 @@ absl::Status Mounter::RefreshReadahead() {
   return absl::OkStatus();
 }
 
+// Whether some image may have become local. Those that are may lose chunks again, but seldom.
+bool Mounter::MayGrow() const {
+  MutexLock lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) {
+    const bool plain = entry.first.second.empty();
+    return plain && entry.second.record && !entry.second.long_readahead.value_or(false);
+  });
+}
+
 void Mounter::Refresh() {
+  SteadyTime last_look;
   while (true) {
     {
       MutexLock lock(mutex_);
@@ -346,7 +358,11 @@ void Mounter::Refresh() {
       if (stopping_) return;
       if (entries_.empty()) continue;
     }
-    (void)RefreshReadahead();
+    const SteadyTime now = Clock::Real().Now();
+    if (MayGrow() || now - last_look >= kLookAgain) {
+      (void)RefreshReadahead();
+      last_look = now;
+    }
     (void)DropUnused(Adopted::kKeep, Clock::Real().Now() + kListPatience);
   }
 }

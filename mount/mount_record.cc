@@ -83,6 +83,15 @@ void RemoveRecord(const MountRecord& record) {
   unlink(RecordPath(record).c_str());
 }
 
+namespace {
+
+absl::StatusOr<MountRecord> ReadRecord(const std::string& path) {
+  FLOE_ASSIGN_OR_RETURN(const Bytes text, ReadWholeFile(path, kMaxRecordBytes));
+  return DecodeRecord(AsText(text));
+}
+
+}  // namespace
+
 absl::StatusOr<FoundMounts> ScanMounts(const std::string& directory) {
   FoundMounts found;
   std::set<uint64_t> recorded;
@@ -99,9 +108,7 @@ absl::StatusOr<FoundMounts> ScanMounts(const std::string& directory) {
       points.insert(number);
       continue;
     }
-    const absl::StatusOr<Bytes> text = ReadWholeFile(path, kMaxRecordBytes);
-    absl::StatusOr<MountRecord> record =
-        text.ok() ? DecodeRecord(AsText(*text)) : absl::StatusOr<MountRecord>(text.status());
+    absl::StatusOr<MountRecord> record = ReadRecord(path);
     if (!record.ok()) {
       points.insert(number);
       continue;
