@@ -29,16 +29,6 @@ absl::Status FillPiece(ByteStream& stream, Bytes& piece, size_t capacity) {
   return absl::OkStatus();
 }
 
-// A stream that its caller keeps.
-class Lent : public ByteStream {
- public:
-  explicit Lent(ByteStream& stream) : stream_(stream) {}
-  absl::StatusOr<size_t> Read(MutableByteView out) override { return stream_.Read(out); }
-
- private:
-  ByteStream& stream_;
-};
-
 }  // namespace
 
 uint64_t ParseUploadRange(absl::string_view value) {
@@ -168,7 +158,8 @@ void BlobUploader::Abandon(const std::string& location) {
 absl::Status BlobUploader::PutStream(const Descriptor& descriptor, ByteStream& stream) {
   FLOE_ASSIGN_OR_RETURN(std::string location, Begin(descriptor));
   if (location.empty()) return absl::OkStatus();
-  VerifyingStream checked(std::make_unique<Lent>(stream), descriptor, endpoint_.Display());
+  VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor,
+                          endpoint_.Display());
   Bytes piece;
   uint64_t offset = 0;
   absl::Status status;

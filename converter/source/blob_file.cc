@@ -14,24 +14,14 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kBlobFileBufferBytes = 1 << 20;
-
-// Lends a stream to VerifyingStream, which wants to own its own.
-class Borrowed : public ByteStream {
- public:
-  explicit Borrowed(ByteStream& stream) : stream_(stream) {}
-  absl::StatusOr<size_t> Read(MutableByteView out) override { return stream_.Read(out); }
-
- private:
-  ByteStream& stream_;
-};
+constexpr size_t kBufferBytes = 1 << 20;
 
 }  // namespace
 
 absl::Status CopyVerified(ByteStream& stream, const Descriptor& descriptor, int fd,
                           absl::string_view name) {
-  VerifyingStream checked(std::make_unique<Borrowed>(stream), descriptor, std::string(name));
-  Bytes buffer(kBlobFileBufferBytes);
+  VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor, std::string(name));
+  Bytes buffer(kBufferBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, checked.Read(buffer));
     if (got == 0) return absl::OkStatus();
@@ -59,7 +49,7 @@ absl::StatusOr<bool> IsBlobFile(const std::string& path, const Descriptor& descr
   if (size != descriptor.size) return false;
   FileStream stream(std::make_shared<const UniqueFd>(*std::move(file)), 0, size, path);
   Sha256 hash;
-  Bytes buffer(kBlobFileBufferBytes);
+  Bytes buffer(kBufferBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, stream.Read(buffer));
     if (got == 0) return DigestString(hash.Finish()) == descriptor.digest;

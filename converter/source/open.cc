@@ -4,6 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "converter/registry/reference.h"
 #include "converter/registry/registry.h"
+#include "converter/source/docker_archive.h"
+#include "converter/source/oci_archive.h"
 #include "converter/source/oci_layout.h"
 
 namespace floe::converter {
@@ -28,7 +30,7 @@ std::string MountFrom(const std::string& source, const std::string& destination)
 }
 
 absl::Status Unknown(const ImageLocation& location) {
-  return absl::InvalidArgumentError(absl::StrCat(location.ToString(), ": unknown transport"));
+  return absl::InternalError(absl::StrCat(location.ToString(), ": unknown transport"));
 }
 
 }  // namespace
@@ -44,9 +46,12 @@ absl::StatusOr<std::unique_ptr<ImageSource>> OpenSource(const ImageLocation& loc
     }
     case Transport::kOciLayout:
       return OpenOciLayoutSource(location.path, location.reference);
-    default:
-      return Unknown(location);
+    case Transport::kOciArchive:
+      return OpenOciArchiveSource(location.path, location.reference, options.work_dir);
+    case Transport::kDockerArchive:
+      return OpenDockerArchiveSource(location.path, location.reference, options.work_dir);
   }
+  return Unknown(location);
 }
 
 absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDestination(const ImageLocation& location,
@@ -61,9 +66,12 @@ absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDestination(const ImageLoc
     }
     case Transport::kOciLayout:
       return OpenOciLayoutDestination(location.path, location.reference);
-    default:
-      return Unknown(location);
+    case Transport::kOciArchive:
+      return OpenOciArchiveDestination(location.path, location.reference);
+    case Transport::kDockerArchive:
+      return OpenDockerArchiveDestination(location.path, location.reference);
   }
+  return Unknown(location);
 }
 
 }  // namespace floe::converter

@@ -49,6 +49,16 @@ class FileStream : public ByteStream {
   const std::string name_;
 };
 
+// A stream that its caller keeps, for those who want to own one.
+class BorrowedStream : public ByteStream {
+ public:
+  explicit BorrowedStream(ByteStream& stream) : stream_(stream) {}
+  absl::StatusOr<size_t> Read(MutableByteView out) override { return stream_.Read(out); }
+
+ private:
+  ByteStream& stream_;
+};
+
 // Bytes of its own.
 class MemoryStream : public ByteStream {
  public:

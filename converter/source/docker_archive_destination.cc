@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutex.h"
+#include "converter/image/digest.h"
+#include "converter/image/manifest.h"
+#include "converter/image/media_types.h"
+#include "converter/registry/reference.h"
+#include "converter/source/docker_archive.h"
+#include "converter/source/tar_file.h"
+#include "converter/source/verifying_stream.h"
+
+namespace floe::converter {
+namespace {
+
+std::string ConfigMember(const Descriptor& config) {
+  return absl::StrCat(DigestHex(config.digest), ".json");
+}
+std::string LayerMember(const Descriptor& layer) {
+  return absl::StrCat(DigestHex(layer.digest), ".tar");
+}
+
+class DockerArchiveDestination : public ImageDestination {
+ public:
+  DockerArchiveDestination(std::unique_ptr<TarWriter> tar, const std::string& file,
+                           std::string reference)
+      : reference_(std::move(reference)),
+        name_(absl::StrCat("docker-archive:", file, reference_.empty() ? "" : ":", reference_)),
+        tar_(std::move(tar)) {}
+
+  std::string Name() const override { return name_; }
+
+  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override FLOE_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return put_.count(descriptor.digest) > 0;
+  }
+
+  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override {
+    FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
+    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
+    return PutBlobStream(descriptor, stream);
+  }
+
+  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override
+      FLOE_EXCLUDES(mutex_) {
+    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
+    MutexLock lock(mutex_);
+    if (put_.count(descriptor.digest)) return absl::OkStatus();
+    const std::string member =
+        IsConfig(descriptor.media_type) ? ConfigMember(descriptor) : LayerMember(descriptor);
+    FLOE_RETURN_IF_ERROR(tar_->AddBlob(member, descriptor, stream, name_));
+    put_.insert(descriptor.digest);
+    return absl::OkStatus();
+  }
+
+  // Such archives have no manifests: only what Finish needs of them is kept.
+  absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override
+      FLOE_EXCLUDES(mutex_) {
+    FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
+    MutexLock lock(mutex_);
+    manifests_[descriptor.digest] = Bytes(bytes.begin(), bytes.end());
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish(const Descriptor& top) override FLOE_EXCLUDES(mutex_) {
+    if (IsIndex(top.media_type)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name_,
+                       ": a docker-archive holds one platform; choose one with --platform, "
+                       "or write to oci-archive:"));
+    }
+    MutexLock lock(mutex_);
+    const auto it = manifests_.find(top.digest);
+    if (it == manifests_.end()) {
+      return absl::InternalError(absl::StrCat(name_, ": ", top.digest, " was never put"));
+    }
+    FLOE_ASSIGN_OR_RETURN(const ImageManifest manifest, ParseManifest(it->second, top.media_type));
+    nlohmann::json entry = {{"Config", ConfigMember(manifest.config)},
+                            {"RepoTags", nlohmann::json::array()},
+                            {"Layers", nlohmann::json::array()}};
+    if (!reference_.empty()) entry["RepoTags"].push_back(reference_);
+    for (const Descriptor& layer : manifest.layers) entry["Layers"].push_back(LayerMember(layer));
+    const std::string text = nlohmann::json::array({entry}).dump();
+    FLOE_RETURN_IF_ERROR(tar_->Add("manifest.json", AsBytes(text)));
+    return tar_->Commit();
+  }
+
+ private:
+  const std::string reference_;
+  const std::string name_;
+  Mutex mutex_;
+  const std::unique_ptr<TarWriter> tar_;  // used under mutex_
+  std::set<std::string> put_ FLOE_GUARDED_BY(mutex_);
+  std::map<std::string, Bytes> manifests_ FLOE_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDockerArchiveDestination(
+    const std::string& file, const std::string& text) {
+  std::string reference;
+  if (!text.empty()) {
+    FLOE_ASSIGN_OR_RETURN(const Reference parsed, ParseReference(text));
+    if (!parsed.digest.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("docker-archive:", file, ": give the image a tag, not a digest"));
+    }
+    reference = parsed.ToString();
+  }
+  FLOE_ASSIGN_OR_RETURN(std::unique_ptr<TarWriter> tar, TarWriter::Create(file));
+  return std::make_unique<DockerArchiveDestination>(std::move(tar), file, std::move(reference));
+}
+
+}  // namespace floe::converter

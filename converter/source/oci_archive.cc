@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/source/oci_archive.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutex.h"
+#include "converter/image/digest.h"
+#include "converter/image/manifest.h"
+#include "converter/source/layout_index.h"
+#include "converter/source/tar_file.h"
+#include "converter/source/verifying_stream.h"
+
+namespace floe::converter {
+namespace {
+
+std::string NameOf(const std::string& file, const std::string& tag) {
+  return absl::StrCat("oci-archive:", file, tag.empty() ? "" : ":", tag);
+}
+
+class OciArchiveSource : public ImageSource {
+ public:
+  OciArchiveSource(std::shared_ptr<const TarFile> tar, std::string name, Descriptor top)
+      : tar_(std::move(tar)), name_(std::move(name)), top_(std::move(top)) {}
+
+  std::string Name() const override { return name_; }
+  absl::StatusOr<Descriptor> Resolve() override { return top_; }
+
+  absl::StatusOr<Bytes> ReadBlob(const Descriptor& descriptor, uint64_t max_bytes) override {
+    FLOE_RETURN_IF_ERROR(CheckSmall(descriptor, max_bytes, name_));
+    FLOE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteStream> stream, OpenBlob(descriptor));
+    return ReadAll(*stream, max_bytes, name_);
+  }
+
+  absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const Descriptor& descriptor) override {
+    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
+    FLOE_ASSIGN_OR_RETURN(std::unique_ptr<ByteStream> stream,
+                          tar_->OpenMember(LayoutBlobPath(descriptor.digest)));
+    return std::make_unique<VerifyingStream>(std::move(stream), descriptor, name_);
+  }
+
+ private:
+  const std::shared_ptr<const TarFile> tar_;
+  const std::string name_;
+  const Descriptor top_;
+};
+
+class OciArchiveDestination : public ImageDestination {
+ public:
+  OciArchiveDestination(std::unique_ptr<TarWriter> tar, const std::string& file,
+                        const std::string& tag)
+      : tag_(tag), name_(NameOf(file, tag)), tar_(std::move(tar)) {}
+
+  std::string Name() const override { return name_; }
+
+  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override FLOE_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return put_.count(descriptor.digest) > 0;
+  }
+
+  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override {
+    FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
+    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
+    return PutBlobStream(descriptor, stream);
+  }
+
+  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override
+      FLOE_EXCLUDES(mutex_) {
+    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
+    MutexLock lock(mutex_);
+    if (put_.count(descriptor.digest)) return absl::OkStatus();
+    FLOE_RETURN_IF_ERROR(
+        tar_->AddBlob(LayoutBlobPath(descriptor.digest), descriptor, stream, name_));
+    put_.insert(descriptor.digest);
+    return absl::OkStatus();
+  }
+
+  absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override {
+    return PutBlob(descriptor, bytes);
+  }
+
+  absl::Status Finish(const Descriptor& top) override FLOE_EXCLUDES(mutex_) {
+    FLOE_ASSIGN_OR_RETURN(const std::string index, AddToLayout({}, tag_, top, name_));
+    MutexLock lock(mutex_);
+    FLOE_RETURN_IF_ERROR(tar_->Add(kLayoutFile, AsBytes(kLayoutText)));
+    FLOE_RETURN_IF_ERROR(tar_->Add(kIndexFile, AsBytes(index)));
+    return tar_->Commit();
+  }
+
+ private:
+  const std::string tag_;
+  const std::string name_;
+  Mutex mutex_;
+  const std::unique_ptr<TarWriter> tar_;  // used under mutex_
+  std::set<std::string> put_ FLOE_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ImageSource>> OpenOciArchiveSource(const std::string& file,
+                                                                  const std::string& tag,
+                                                                  const std::string& work_dir) {
+  const std::string name = absl::StrCat("oci-archive:", file);
+  FLOE_ASSIGN_OR_RETURN(std::shared_ptr<const TarFile> tar, TarFile::Open(file, work_dir, name));
+  if (!tar->Has(kLayoutFile)) {
+    const bool docker = tar->Has("manifest.json");
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": holds no OCI layout",
+        docker ? absl::StrCat("; it is a docker-archive: write docker-archive:", file) : ""));
+  }
+  FLOE_ASSIGN_OR_RETURN(const Bytes layout, tar->ReadMember(kLayoutFile, 64 << 10));
+  FLOE_RETURN_IF_ERROR(CheckLayoutVersion(layout, name));
+  FLOE_ASSIGN_OR_RETURN(const Bytes index, tar->ReadMember(kIndexFile, kMaxManifestDocument));
+  FLOE_ASSIGN_OR_RETURN(Descriptor top, PickFromLayout(index, tag, name));
+  return std::make_unique<OciArchiveSource>(std::move(tar), NameOf(file, tag), std::move(top));
+}
+
+absl::StatusOr<std::unique_ptr<ImageDestination>> OpenOciArchiveDestination(
+    const std::string& file, const std::string& tag) {
+  FLOE_ASSIGN_OR_RETURN(std::unique_ptr<TarWriter> tar, TarWriter::Create(file));
+  return std::make_unique<OciArchiveDestination>(std::move(tar), file, tag);
+}
+
+}  // namespace floe::converter
