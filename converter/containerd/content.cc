@@ -20,6 +20,8 @@ class ContentStream : public ByteStream {
   ~ContentStream() override {
     if (reader_ == nullptr || ended_) return;
     context_.TryCancel();
+    while (reader_->Read(&answer_)) {
+    }
     (void)reader_->Finish();
   }
 
@@ -69,7 +71,7 @@ class WriteSession {
   ~WriteSession() {
     if (finished_) return;
     context_.TryCancel();
-    (void)session_->Finish();
+    (void)End();
   }
   WriteSession(const WriteSession&) = delete;
   WriteSession& operator=(const WriteSession&) = delete;
@@ -100,18 +102,25 @@ class WriteSession {
     request.mutable_labels()->insert(labels.begin(), labels.end());
     FLOE_RETURN_IF_ERROR(Exchange(request));
     session_->WritesDone();
-    finished_ = true;
-    return FromGrpc(session_->Finish(), name_);
+    return End();
   }
 
  private:
   absl::Status Exchange(const content_v1::WriteContentRequest& request) {
     if (session_->Write(request) && session_->Read(&answer_)) return absl::OkStatus();
-    finished_ = true;
-    const absl::Status status = FromGrpc(session_->Finish(), name_);
+    const absl::Status status = End();
     return status.ok() ? absl::UnavailableError(
                              absl::StrCat(name_, ": containerd ended the upload of ", ref_))
                        : status;
+  }
+
+  // gRPC gives the status only after the last message, and containerd sends its last one twice.
+  absl::Status End() {
+    finished_ = true;
+    content_v1::WriteContentResponse rest;
+    while (session_->Read(&rest)) {
+    }
+    return FromGrpc(session_->Finish(), name_);
   }
 
   const Descriptor& descriptor_;

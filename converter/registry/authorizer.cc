@@ -52,6 +52,12 @@ const Challenge* FindScheme(const std::vector<Challenge>& challenges, absl::stri
   return nullptr;
 }
 
+std::string WhoIs(const Credentials& credentials) {
+  if (credentials.empty()) return "without credentials";
+  if (credentials.username.empty()) return "with the token in Docker's config.json";
+  return absl::StrCat("as user \"", credentials.username, "\"");
+}
+
 std::string FormEscaped(absl::string_view value) {
   // WithQuery escapes; "?x=" is what it puts before.
   return WithQuery("", "x", value).substr(3);
@@ -90,14 +96,14 @@ Authorization Authorizer::current() const {
   return current_;
 }
 
-absl::Status Authorizer::Denied(const Credentials& credentials) const {
-  const std::string who =
-      credentials.empty()
-          ? "without credentials"
-          : (credentials.username.empty() ? std::string("with the token in Docker's config.json")
-                                          : absl::StrCat("as user \"", credentials.username, "\""));
+std::string Authorizer::who() const {
+  MutexLock lock(mutex_);
+  return who_;
+}
+
+absl::Status Authorizer::Denied() const {
   return absl::PermissionDeniedError(
-      absl::StrCat(options_.host, " refuses access to ", options_.repository, " ", who,
+      absl::StrCat(options_.host, " refuses access to ", options_.repository, " ", who(),
                    "; check the name, or log in with: docker login ", options_.host));
 }
 
@@ -114,11 +120,15 @@ absl::Status Authorizer::Renew(const HttpExchange& unauthorized, const Authoriza
 
 absl::StatusOr<Secret> Authorizer::Answer(const std::vector<Challenge>& challenges, bool retried) {
   FLOE_ASSIGN_OR_RETURN(const Credentials credentials, options_.find_credentials());
+  {
+    MutexLock lock(mutex_);
+    who_ = WhoIs(credentials);
+  }
   const Challenge* bearer = FindScheme(challenges, "bearer");
   if (bearer != nullptr) return Bearer(*bearer, credentials);
   if (FindScheme(challenges, "basic") != nullptr) {
     // Basic credentials do not get better by sending them twice.
-    if (retried || credentials.password.empty()) return Denied(credentials);
+    if (retried || credentials.password.empty()) return Denied();
     return BasicAuthorization(credentials);
   }
   return absl::PermissionDeniedError(
@@ -176,7 +186,7 @@ absl::StatusOr<Secret> Authorizer::Bearer(const Challenge& challenge,
       AskForToken(challenge, credentials, realm);
   if (!exchange.ok()) return Annotate(exchange.status(), "token service");
   const int status = (*exchange)->status();
-  if (status == 401 || status == 403 || status == 400) return Denied(credentials);
+  if (status == 401 || status == 403 || status == 400) return Denied();
   if (status != 200) {
     const std::string text = absl::StrCat("token service ", DisplayUrl(realm), " answers ", status);
     return status >= 500 || status == 429 ? absl::UnavailableError(text)

@@ -47,24 +47,29 @@ class Authorizer {
   // What to send now.
   Authorization current() const FLOE_EXCLUDES(mutex_);
 
+  // How the last request was made, for messages: "without credentials", "as user \"ann\"".
+  std::string who() const FLOE_EXCLUDES(mutex_);
+
   // After a 401 for a request that carried `rejected`: gets something better, or PERMISSION_DENIED
   // with the remedy. UNAVAILABLE when the token service cannot be reached.
   absl::Status Renew(const HttpExchange& unauthorized, const Authorization& rejected)
       FLOE_EXCLUDES(mutex_);
 
  private:
-  absl::StatusOr<Secret> Answer(const std::vector<Challenge>& challenges, bool retried);
+  absl::StatusOr<Secret> Answer(const std::vector<Challenge>& challenges, bool retried)
+      FLOE_EXCLUDES(mutex_);
   absl::StatusOr<Secret> Bearer(const Challenge& challenge, const Credentials& credentials);
   absl::StatusOr<std::unique_ptr<HttpExchange>> AskForToken(const Challenge& challenge,
                                                             const Credentials& credentials,
                                                             const std::string& realm);
-  absl::Status Denied(const Credentials& credentials) const;
+  absl::Status Denied() const FLOE_EXCLUDES(mutex_);
 
   HttpClient& client_;
   const TlsOptions& tls_;
   const AuthorizerOptions options_;
   mutable Mutex mutex_;
   Authorization current_ FLOE_GUARDED_BY(mutex_);
+  std::string who_ FLOE_GUARDED_BY(mutex_) = "without credentials";
 };
 
 }  // namespace floe::converter

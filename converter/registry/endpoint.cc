@@ -229,9 +229,9 @@ absl::Status Endpoint::StatusOf(HttpExchange& exchange, absl::string_view what) 
   switch (status) {
     case 401:
     case 403:
-      return absl::PermissionDeniedError(
-          absl::StrCat(text, "; check the rights of the account, or log in with: docker login ",
-                       reference_.host));
+      return absl::PermissionDeniedError(absl::StrCat(
+          text, " ", authorizer_->who(),
+          "; check the rights of the account, or log in with: docker login ", reference_.host));
     case 404:
       return absl::NotFoundError(text);
     case 405:

@@ -129,7 +129,8 @@ def test_docker_archives(folder, layout):
     diff_ids = oci_layout.read_json(oci_layout.blob_path(layout, oci_layout.manifest(layout, "t")["config"]["digest"]))["rootfs"]["diff_ids"]
     assert inspected["Layers"] == diff_ids, (inspected["Layers"], diff_ids)
     run("skopeo", "copy", "-q", "docker-archive:%s:example.test/a:1" % ours, "oci:%s:skopeo" % out)
-    run("skopeo", "copy", "-q", "oci:%s:t" % layout, "docker-archive:%s:example.test/a:1" % theirs)
+    # (skopeo converts no zstd layers for such archives, but reads ours.)
+    run("skopeo", "copy", "-q", "oci:%s:skopeo" % out, "docker-archive:%s:example.test/a:1" % theirs)
     copy("docker-archive:%s" % theirs, "oci:%s:t" % out)
     manifest = oci_layout.manifest(out, "t")
     assert [layer["digest"] for layer in manifest["layers"]] == diff_ids
