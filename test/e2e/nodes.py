@@ -107,7 +107,7 @@ class Containerd:
         oom = "true" if not may_raise_limits() else "false"
         parts = ["version = 2\n" if self.version == "1.6" else "version = 3\n", base]
         if self.floe:
-            parts.append('[proxy_plugins.floe]\n  type = "snapshot"\n  address = "%s"\n' % self.floe.socket)
+            parts.append('[proxy_plugins.floe]\n  type = "snapshot"\n  address = "%s"\n  capabilities = ["remap-ids"]\n' % self.floe.socket)
         pause = self.pause or "floe.invalid/pause:1"
         if self.version == "1.6":
             parts.append('[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "%s"\n  restrict_oom_score_adj = %s\n'
