@@ -40,16 +40,20 @@ void AddOptions(CLI::App& command, ConvertFlags& flags) {
       ->required();
   command.add_option("DST", flags.destination, "Where the result goes, in the same forms")
       ->required();
-  command.add_option("--platform", flags.platforms,
-                     "Platform to convert, such as linux/arm64; "
-                     "may be repeated (default: this machine's)");
+  command
+      .add_option("--platform", flags.platforms,
+                  "Platform to convert, such as linux/arm64; "
+                  "may be repeated (default: this machine's)")
+      ->allow_extra_args(false);
   command.add_flag("--all-platforms", flags.all_platforms, "Convert every platform of the index")
       ->excludes("--platform");
   command.add_flag("--strict", flags.strict, "Check each layer's diff id too");
   command.add_flag("--again", flags.again,
                    "Convert even if an earlier result exists; damaged chunks are repaired");
-  command.add_option("--recipient", flags.recipients,
-                     "Id of a further recipient key in the key directory; may be repeated");
+  command
+      .add_option("--recipient", flags.recipients,
+                  "Id of a further recipient key in the key directory; may be repeated")
+      ->allow_extra_args(false);
   command.add_option("--threads", flags.threads, "Threads (default: one for each core)")
       ->check(CLI::Range(1, 1024));
   command.add_option("--work-dir", flags.work_dir, "Directory for the unpacked data")

@@ -179,8 +179,10 @@ void AddInspectCommand(CLI::App& app, Action& action) {
   auto flags = std::make_shared<InspectFlags>();
   command->add_option("REF", flags->reference, "The image, in the forms of floe convert")
       ->required();
-  command->add_option("--platform", flags->platforms,
-                      "Platform to show; may be repeated (default: all)");
+  command
+      ->add_option("--platform", flags->platforms,
+                   "Platform to show; may be repeated (default: all)")
+      ->allow_extra_args(false);
   flags->transport.AddTo(*command);
   command->callback([flags, &action] {
     action = [flags](Context& context) { return RunInspect(*flags, context); };

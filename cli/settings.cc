@@ -100,7 +100,9 @@ absl::StatusOr<std::shared_ptr<store::StoreHandle>> OpenConfiguredStore(const Co
   if (!make) return opened;
   const store::KeyDirectory keys(settings.key_directory);
   FLOE_RETURN_IF_ERROR(store::InitStore(settings.store_address, keys));
-  if (!context.quiet) *context.err << "made the store " << settings.store_address << "\n";
+  if (!context.quiet && !context.json) {
+    *context.err << "made the store " << settings.store_address << "\n";
+  }
   return store::OpenStore(settings.store_address, options);
 }
 
@@ -110,7 +112,9 @@ absl::StatusOr<converter::ConvertKeys> LoadConvertKeys(const Context& context,
                                                        const std::vector<std::string>& recipients) {
   const store::KeyDirectory directory(settings.key_directory);
   FLOE_ASSIGN_OR_RETURN(const bool made, directory.EnsureOwnKeys());
-  if (made && !context.quiet) *context.err << "made keys in " << directory.path() << "\n";
+  if (made && !context.quiet && !context.json) {
+    *context.err << "made keys in " << directory.path() << "\n";
+  }
   converter::ConvertKeys keys;
   FLOE_ASSIGN_OR_RETURN(keys.domain, LoadSealingDomain(store, directory));
   FLOE_ASSIGN_OR_RETURN(store::SigningKey signer, directory.OwnSigningKey());

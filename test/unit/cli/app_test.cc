@@ -4,44 +4,17 @@
 #include <gmock/gmock.h>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "base/file.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "test/unit/cli/cli_fixture.h"
 
 namespace floe::cli {
 namespace {
 
 using ::testing::HasSubstr;
 
-// floe in this process, with an empty configuration and directories of its own.
-class AppTest : public ::testing::Test {
- protected:
-  AppTest() : dir_(TempDir::Create().value()) {
-    config_ = dir_.path() + "/floe.toml";
-    WriteConfig("");
-  }
-  void WriteConfig(const std::string& text) {
-    ASSERT_TRUE(
-        WriteFileAtomically(config_, AsBytes(text), 0600, Replace::kYes, Durable::kNo).ok());
-  }
-  int Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"--config", config_, "--keys", dir_.path() + "/keys"});
-    out_.str("");
-    err_.str("");
-    Context context;
-    context.out = &out_;
-    context.err = &err_;
-    return RunFloe(std::move(arguments), context);
-  }
-
-  TempDir dir_;
-  std::string config_;
-  std::ostringstream out_;
-  std::ostringstream err_;
-};
+using AppTest = CliTest;
 
 TEST_F(AppTest, HelpAndVersion) {
   EXPECT_EQ(Run({"--version"}), kExitDone);
