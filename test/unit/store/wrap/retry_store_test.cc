@@ -127,9 +127,10 @@ TEST_F(RetryStoreTest, WaitsGrowAndAreSpread) {
     fake->FailNext(100, absl::UnavailableError("down"));
     std::vector<milliseconds> at;
     const SteadyTime begin = timer_.Now();
-    bool done = false;
-    store.Get(FakeSealedChunk(1).id(), {}, [&](auto) { done = true; });
-    for (size_t seen = 1; !done;) {
+    std::optional<absl::Status> answer;
+    store.Get(FakeSealedChunk(1).id(), {}, [&](auto result) { answer = result.status(); });
+    size_t seen = 1;
+    while (!answer.has_value()) {
       timer_.Advance(milliseconds(1));
       if (fake->gets() > seen) {
         at.push_back(std::chrono::duration_cast<milliseconds>(timer_.Now() - begin));
