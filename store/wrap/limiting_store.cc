@@ -103,7 +103,14 @@ void LimitingStore::Finish(const absl::Status& status) {
 }
 
 void LimitingStore::Enqueue(std::shared_ptr<Request> request) {
+  calls_.Begin();  // ends with the answer
+  // And one for this call: the answer may come, and our owner let us go, before it returns.
   calls_.Begin();
+  EnqueueGuarded(std::move(request));
+  calls_.End();
+}
+
+void LimitingStore::EnqueueGuarded(std::shared_ptr<Request> request) {
   bool full = false;
   {
     MutexLock lock(mutex_);

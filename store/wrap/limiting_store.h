@@ -56,6 +56,7 @@ class LimitingStore : public ForwardingStore {
   using Queue = std::list<std::shared_ptr<Request>>;
 
   void Enqueue(std::shared_ptr<Request> request) FLOE_EXCLUDES(mutex_);
+  void EnqueueGuarded(std::shared_ptr<Request> request) FLOE_EXCLUDES(mutex_);
   // Calls Rise() of the store when the request's class rises, as long as there is a store.
   void ListenTo(const std::shared_ptr<Request>& request);
   // To the queue of its class now.
