@@ -105,12 +105,12 @@ absl::StatusOr<Opened> OpenAsRoot(const DaemonOptions& options, const ServiceUse
   if (options.tiers.cache_bytes > 0) {
     FLOE_RETURN_IF_ERROR(GiveCacheTo(user, options.tiers.cache_dir));
   }
-  FLOE_ASSIGN_OR_RETURN(opened.control, ListenUnix(options.control, 0600));
-  FLOE_ASSIGN_OR_RETURN(opened.keeper, ReachKeeper(options));
-  FLOE_ASSIGN_OR_RETURN(opened.fuse, FuseDevice(*opened.keeper));
   if (!options.metrics.empty()) {
     FLOE_ASSIGN_OR_RETURN(opened.endpoint, MetricsEndpoint::Listen(options.metrics, metrics));
   }
+  FLOE_ASSIGN_OR_RETURN(opened.control, ListenUnix(options.control, 0600));
+  FLOE_ASSIGN_OR_RETURN(opened.keeper, ReachKeeper(options));
+  FLOE_ASSIGN_OR_RETURN(opened.fuse, FuseDevice(*opened.keeper));
   return opened;
 }
 

@@ -22,7 +22,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 BIN = os.environ.get("FLOE_BIN", os.path.join(SOURCE, "build/debug/bin"))
 sys.path.insert(0, os.path.join(SOURCE, "test/tools"))
 LIBC = ctypes.CDLL(None, use_errno=True)
-FSOPEN, FSCONFIG, FSMOUNT, MOVE_MOUNT = 430, 431, 432, 429
+FSOPEN, FSCONFIG, FSMOUNT, MOVE_MOUNT, CACHESTAT = 430, 431, 432, 429, 451
 SET_FLAG, SET_STRING, CREATE = 0, 1, 6
 RDONLY_NOSUID_NODEV_NOEXEC = 1 | 2 | 4 | 8
 MOVE_MOUNT_F_EMPTY_PATH = 4
@@ -54,8 +54,12 @@ def fs_mount(kind, settings):
 
 def connect(path):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    sock.settimeout(60)
-    sock.connect(path)
+    try:
+        sock.settimeout(60)
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 
@@ -282,6 +286,8 @@ class Node:
         if self.fusefs:
             self.fusefs.kill()
             self.fusefs.wait()
+        if hasattr(self, "keeper"):
+            self.keeper.sock.close()
         self.keeper_process.kill()
         self.keeper_process.wait()
         if hasattr(self, "fuse"):
@@ -302,9 +308,10 @@ class Node:
             return log.read()
 
     def start(self):
-        command = [os.path.join(BIN, "floe-fusefs"), "--control", self.control_sock, "--keeper", self.keeper_sock, "--store", self.store,
-                   "--keys", self.converter.keys, "--cache-dir", self.cache, "--config", self.converter.config, "--user", "61616",
-                   "--free-share", "0.01"] + self.flags
+        settings = {"--control": self.control_sock, "--keeper": self.keeper_sock, "--store": self.store, "--keys": self.converter.keys,
+                    "--cache-dir": self.cache, "--config": self.converter.config, "--user": "61616", "--free-share": "0.01"}
+        settings.update(zip(self.flags[::2], self.flags[1::2]))
+        command = [os.path.join(BIN, "floe-fusefs")] + [word for pair in settings.items() for word in pair]
         self.fusefs = subprocess.Popen(command, stderr=self.log)
         self.control = Control(self.control_sock)
 
@@ -354,6 +361,14 @@ def drop_caches():
     os.sync()
     with open("/proc/sys/vm/drop_caches", "w") as knob:
         knob.write("3")
+
+
+def cached_bytes(path):
+    """What of this file is in the page cache: cachestat(2), Linux 6.5. Machine-wide counters would count others."""
+    with open(path, "rb") as source:
+        where, what = (ctypes.c_uint64 * 2)(0, 0), (ctypes.c_uint64 * 5)()
+        syscall(CACHESTAT, source.fileno(), where, what, 0)
+        return what[0] * 4096
 
 
 def tree_digests(point):
