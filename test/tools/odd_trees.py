@@ -509,6 +509,11 @@ def sparse_bomb():
     return [Layer().add("x", b"0\n" + bytes(510), pax={"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "bomb", "GNU.sparse.realsize": str(1 << 60)})]
 
 
+def beyond_path_max():
+    """A path of 12,065 bytes: containerd cannot unpack it."""
+    return [Layer().add("/".join("%02d" % i + "p" * 198 for i in range(60)) + "/end", b"deep down")]
+
+
 def write(folder, name, layers, how=("gzip",)):
     oci_layout.write(os.path.join(folder, name), [layer.bytes() for layer in layers], how=how)
 

@@ -141,6 +141,38 @@ TEST_F(FlattenTest, UnlistedParentsTakeWhatLowerLayersSay) {
   EXPECT_EQ(tree->inode(*tree->Find("d")).mode, S_IFDIR | 0700);
 }
 
+// The quirks of containerd that floe does not copy (doc/quirks.md); unlisted-parent is above.
+TEST_F(FlattenTest, OldTimesAreKept) {
+  TarMaker tar;
+  tar.Add({.name = "old", .pax = {{"mtime", "-1.5"}}});
+  tar.Add({.name = "late", .pax = {{"mtime", "9999999999.000000001"}}});
+  const absl::StatusOr<Bytes> image = Image({tar.End()});
+  const absl::StatusOr<erofs::Tree> tree = erofs::ReadTree(erofs::ReadFrom(*image), image->size());
+  EXPECT_EQ(tree->inode(*tree->Find("old")).mtime, -2);
+  EXPECT_EQ(tree->inode(*tree->Find("old")).mtime_nsec, 500000000u);
+  EXPECT_EQ(tree->inode(*tree->Find("late")).mtime, 9999999999);
+  EXPECT_EQ(tree->inode(*tree->Find("late")).mtime_nsec, 1u);
+}
+
+TEST_F(FlattenTest, HiddenNamesAreNotCountedAsLinks) {
+  TarMaker base;
+  base.File("a", "x").HardLink("b", "a").HardLink("c", "a");
+  TarMaker second;
+  second.File(".wh.b", "");
+  const absl::StatusOr<Bytes> image = Image({base.End(), second.End()});
+  const absl::StatusOr<erofs::Tree> tree = erofs::ReadTree(erofs::ReadFrom(*image), image->size());
+  EXPECT_EQ(tree->inode(*tree->Find("a")).links, 2u);
+}
+
+TEST_F(FlattenTest, WhiteoutsBesideAnOpaqueMarkerAreHidden) {
+  TarMaker base;
+  base.Dir("d").File("d/a", "1");
+  TarMaker second;
+  second.Dir("d").File("d/.wh..wh..opq", "").File("d/.wh.a", "").File("d/b", "2");
+  second.Dir("new").File("new/.wh.z", "");
+  EXPECT_EQ(Listing({base.End(), second.End()}), "d/ d/b=2 new/ ");
+}
+
 TEST_F(FlattenTest, ThreadsChangeNoByte) {
   std::vector<std::string> layers;
   for (int i = 0; i < 6; ++i) {
