@@ -19,8 +19,9 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
 find_program(FLOE_CCACHE ccache)
 if(FLOE_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${FLOE_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${FLOE_CCACHE})
+  # Paths below the source folder are hashed as relative ones: another checkout finds this one's results.
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${FLOE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 
 add_library(floe_settings INTERFACE)
