@@ -5,7 +5,7 @@
 containerd, OCI layout to OCI layout, and back to an ordinary image."""
 import os
 
-from harness import Containerd, World, check, equal, main, on_both, program
+from harness import Containerd, World, check, equal, main, on_both
 
 LIST = "find /bin /etc /data | sort; cat /etc/release; sha256sum /data/* 2>/dev/null"
 
@@ -31,8 +31,8 @@ def inside_containerd(box, version):
     world = World(box, version)
     world.node.pull(world.ordinary)
     target = world.registry.ref("small:inside")
-    world.node.ctr("images", "convert", world.ordinary, target, program=program("ctr-floe"))
-    equal(world.node.ctr("images", "ls", "-q", program=program("ctr-floe")).split(), sorted([target, world.ordinary]),
+    world.node.ctr_floe(world.converter, "images", "convert", world.ordinary, target)
+    equal(world.node.ctr_floe(world.converter, "images", "ls", "-q").split(), sorted([target, world.ordinary]),
           "ctr-floe hands other commands to ctr")
     world.node.nerdctl("push", target)
     world.node.remove_image(world.ordinary, target)
@@ -48,8 +48,8 @@ def layout_to_layout(box, version):
     world.node.pull(ref)
     check("two\n" in listing(world.node, ref, "layout"), "the image copied by skopeo runs")
     archive = box.path("lazy.tar")
-    world.converter.convert("oci:%s:latest" % world.layout, "oci-archive:%s:example.invalid/small:archive" % archive)
-    world.node.ctr("images", "import", "--snapshotter", "floe", archive)
+    world.converter.convert("oci:%s:latest" % world.layout, "oci-archive:%s:archive" % archive)
+    world.node.ctr("images", "import", "--base-name", "example.invalid/small", "--snapshotter", "floe", archive)
     check("two\n" in listing(world.node, "example.invalid/small:archive", "archive"), "the imported archive runs")
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """floe's own parts in a sandbox: a store with its keys (`Converter`), the daemons of a node (`Floe`), and both with a containerd
 and a registry as one small world (`World`)."""
+import contextlib
 import http.client
 import json
 import os
@@ -108,15 +109,16 @@ class Floe:
         """Pid of this node's floe-fusefs, or None."""
         mine = []
         for pid in processes("floe-fusefs"):
-            with open("/proc/%d/cmdline" % pid) as line:
+            with contextlib.suppress(OSError), open("/proc/%d/cmdline" % pid) as line:
                 if self.runtime in line.read():
                     mine.append(pid)
         return mine[-1] if mine else None
 
     def kill_fusefs(self):
         """SIGKILL, and back when another process serves."""
-        old = self.fusefs()
-        os.kill(old, signal.SIGKILL)
+        old = wait_until("floe-fusefs runs", self.fusefs)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(old, signal.SIGKILL)
         return wait_until("another floe-fusefs", lambda: self.fusefs() not in (None, old) and self.fusefs())
 
     def kill_without_restart(self):

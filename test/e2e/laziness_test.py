@@ -37,6 +37,7 @@ def start_of(name, version):
         equal(run("second"), wanted, "second container")
         equal(world.counter.bytes() - fetched, 0, "bytes fetched for the second container")
         world.floe.restart_both()
+        node.reaches_floe()
         world.cold()
         world.counter.hide()
         equal(run("third"), wanted, "third container, new daemons, cold page cache, no store")

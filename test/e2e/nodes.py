@@ -147,8 +147,17 @@ class Containerd:
         remove_cgroups(self.namespace)
         remove_cgroups("k8s.io")
 
-    def ctr(self, *args, namespace=None, code=0, program=None):
-        return self.box.run([program or self.ctr_program, "-a", self.socket, "-n", namespace or self.namespace] + list(args), self.env, code)
+    def ctr(self, *args, namespace=None, code=0):
+        return self.box.run([self.ctr_program, "-a", self.socket, "-n", namespace or self.namespace] + list(args), self.env, code)
+
+    def ctr_floe(self, converter, *args, code=0):
+        """ctr-floe with a converter's store and keys."""
+        return self.box.run([program("ctr-floe"), "-a", self.socket, "-n", self.namespace] + list(args), dict(self.env, **converter.env), code)
+
+    def reaches_floe(self):
+        """containerd dials a proxy plugin again only after a pause of up to three seconds, and answers with the old failure until then."""
+        wait_until("containerd reaches floe-snapshotter", lambda: self.box.status(
+            [self.ctr_program, "-a", self.socket, "-n", self.namespace, "snapshots", "--snapshotter", "floe", "ls"], self.env) == 0)
 
     def pull(self, ref, snapshotter=None):
         return self.ctr("images", "pull", "--plain-http", "--snapshotter", snapshotter or self.snapshotter, ref)

@@ -32,6 +32,7 @@ def started(box, version):
 
 def finish(world, ref):
     """A further container, then removal without a trace."""
+    world.node.reaches_floe()
     equal(world.node.ctr_run(ref, "cat", "/etc/release", name="after"), "two\n", "a container after all that")
     world.node.ctr("tasks", "rm", "-f", "c1")
     world.node.ctr("containers", "rm", "c1")

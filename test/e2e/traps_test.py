@@ -110,6 +110,7 @@ def trap_6_errors_reach_the_user(box, version):
     world.converter.floe("key", "export", bundle)
     stranger.floe("key", "import", bundle)
     floe.restart_both()
+    node.reaches_floe()
     equal(node.ctr_run(ref, "cat", "/etc/release", name="two"), "two\n", "the same image once the key is there")
 
 
