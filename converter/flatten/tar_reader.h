@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tar stream -> entries and their data: v7, ustar, pax (records, xattrs, sparse 0.0, 0.1, 1.0)
 // and GNU (long names, base 256, sparse). Own because the judge is what containerd makes of a
-// layer, and libarchive differs in ways that show: it applies global headers, converts names to
-// the locale's character set, and drops or rewrites xattrs.
+// layer: libarchive gets fractions of times before 1970 wrong and ties pax names to the locale.
 #pragma once
 
 #include <functional>
