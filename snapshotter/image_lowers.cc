@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 
@@ -17,7 +18,9 @@ SteadyTime Soon() { return std::chrono::steady_clock::now() + kUnmountPatience; 
 
 // What reaches the user: the image, the reason, the remedy.
 absl::Status ForTheUser(const absl::Status& status, const LowerRequest& request) {
-  const std::string image = absl::StrCat("floe image ", request.label);
+  // floe-fusefs may have named the image already.
+  const bool named = absl::StrContains(status.message(), request.label);
+  const std::string image = named ? "floe" : absl::StrCat("floe image ", request.label);
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return status;

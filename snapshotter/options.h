@@ -25,7 +25,7 @@ struct ProgramOptions {
   std::string fusefs_program;
   DaemonStart daemons = DaemonStart::kAtOnce;
   std::string backend = "auto";  // "file", "loop": how images are mounted
-  std::chrono::milliseconds mount_timeout{60000};
+  std::chrono::milliseconds mount_timeout{15000};
   // The content store that commits write to.
   std::string containerd = "/run/containerd/containerd.sock";
   // Where metrics are served: a path (unix socket), or host:port of a loopback address; empty: not.

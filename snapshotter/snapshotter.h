@@ -31,8 +31,9 @@ namespace floe::snapshotter {
 struct SnapshotterOptions {
   std::string root = "/var/lib/floe";  // one containerd's; 0700
   // How long Prepare, View and Mounts wait for an image to be mounted, unless the caller's own
-  // deadline is nearer.
-  std::chrono::milliseconds mount_timeout{60000};
+  // deadline is nearer. Not long: containerd's garbage collection waits for every Prepare on its
+  // way, and every other call then waits for the collection.
+  std::chrono::milliseconds mount_timeout{15000};
   std::vector<std::string> overlay_options = OverlayOptionsHere();
 };
 

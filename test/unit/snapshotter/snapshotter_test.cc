@@ -292,7 +292,7 @@ TEST_F(SnapshotterTest, UnusableImageFailsPrepareAndViewButNotCommit) {
 TEST_F(SnapshotterTest, DeadlineIsTheNearerOne) {
   Floe("image");
   ASSERT_TRUE(snapshotter_->Prepare("a", "image", {}).ok());
-  EXPECT_EQ(lowers_.deadline, clock_.Now() + std::chrono::seconds(60));
+  EXPECT_EQ(lowers_.deadline, clock_.Now() + std::chrono::seconds(15));
   const SteadyTime soon = clock_.Now() + std::chrono::seconds(3);
   ASSERT_TRUE(snapshotter_->Mounts("a", soon).ok());
   EXPECT_EQ(lowers_.deadline, soon);
