@@ -147,6 +147,7 @@ HttpRequest Endpoint::Build(const ApiRequest& request, const std::string& url, b
   http.body = request.body;
   http.tls = ours ? &tls_ : &foreign_tls_;
   if (ours) {
+    http.connect_timeout = std::chrono::milliseconds(config_.dial_timeout_ms);
     http.headers.insert(http.headers.end(), config_.headers.begin(), config_.headers.end());
     http.authorization = authorization.get();
   }

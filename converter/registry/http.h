@@ -30,9 +30,10 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url;
   HttpHeaders headers;
-  const Secret* authorization = nullptr;  // whole value of the header; borrowed
-  std::optional<ByteView> body;           // borrowed until Start returns
-  const TlsOptions* tls = nullptr;        // borrowed until Start returns; null: the defaults
+  const Secret* authorization = nullptr;         // whole value of the header; borrowed
+  std::optional<ByteView> body;                  // borrowed until Start returns
+  const TlsOptions* tls = nullptr;               // borrowed until Start returns; null: the defaults
+  std::chrono::milliseconds connect_timeout{0};  // 0: the client's
 };
 
 // One request and its answer. Not thread safe; must not outlive its client.
