@@ -8,7 +8,7 @@
 namespace floe::converter {
 namespace {
 
-constexpr char kPrefix[] = "containerd.io/gc.ref.content.";
+constexpr char kRefPrefix[] = "containerd.io/gc.ref.content.";
 
 }  // namespace
 
@@ -18,14 +18,14 @@ absl::StatusOr<std::map<std::string, std::string>> GcLabels(absl::string_view me
   if (IsIndex(media_type)) {
     FLOE_ASSIGN_OR_RETURN(const ImageIndex index, ParseIndex(bytes, media_type));
     for (size_t i = 0; i < index.manifests.size(); ++i) {
-      labels[absl::StrCat(kPrefix, "m.", i)] = index.manifests[i].digest;
+      labels[absl::StrCat(kRefPrefix, "m.", i)] = index.manifests[i].digest;
     }
     return labels;
   }
   FLOE_ASSIGN_OR_RETURN(const ImageManifest manifest, ParseManifest(bytes, media_type));
-  labels[absl::StrCat(kPrefix, "config")] = manifest.config.digest;
+  labels[absl::StrCat(kRefPrefix, "config")] = manifest.config.digest;
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
-    labels[absl::StrCat(kPrefix, "l.", i)] = manifest.layers[i].digest;
+    labels[absl::StrCat(kRefPrefix, "l.", i)] = manifest.layers[i].digest;
   }
   return labels;
 }

@@ -33,10 +33,10 @@ la_ssize_t ReadInput(archive*, void* context, const void** data) {
   return static_cast<la_ssize_t>(*got);
 }
 
-struct ArchiveDeleter {
+struct ReaderDeleter {
   void operator()(archive* reader) const { archive_read_free(reader); }
 };
-using ArchivePtr = std::unique_ptr<archive, ArchiveDeleter>;
+using ReaderPtr = std::unique_ptr<archive, ReaderDeleter>;
 
 absl::Status NotOurs(absl::string_view name, absl::string_view reason) {
   return absl::NotFoundError(absl::StrCat(name, ": not an image made by floe (", reason,
@@ -44,7 +44,7 @@ absl::Status NotOurs(absl::string_view name, absl::string_view reason) {
 }
 
 // "./.floe/manifest" and ".floe/manifest" are the same name.
-absl::string_view Cleaned(absl::string_view path) {
+absl::string_view CleanedPath(absl::string_view path) {
   while (absl::ConsumePrefix(&path, "./")) {
   }
   absl::ConsumePrefix(&path, "/");
@@ -72,7 +72,7 @@ absl::StatusOr<Bytes> ReadFile(archive* reader, archive_entry* entry, absl::stri
 absl::Status TakeEntry(archive* reader, archive_entry* entry, absl::string_view name,
                        std::unique_ptr<Bytes>& manifest) {
   const char* raw = archive_entry_pathname(entry);
-  const absl::string_view path = Cleaned(raw != nullptr ? raw : "");
+  const absl::string_view path = CleanedPath(raw != nullptr ? raw : "");
   const bool directory = archive_entry_filetype(entry) == AE_IFDIR;
   if (directory && (path.empty() || path == "." || path == ".floe")) return absl::OkStatus();
   const bool regular =
@@ -110,7 +110,7 @@ absl::StatusOr<std::unique_ptr<Bytes>> ReadEntries(archive* reader, Input& input
 }  // namespace
 
 absl::StatusOr<Bytes> ManifestFromLayer(ByteStream& layer, absl::string_view name) {
-  const ArchivePtr reader(archive_read_new());
+  const ReaderPtr reader(archive_read_new());
   archive_read_support_filter_gzip(reader.get());
   archive_read_support_filter_zstd(reader.get());
   archive_read_support_format_tar(reader.get());

@@ -15,8 +15,6 @@ namespace {
 
 constexpr size_t kMaxTokenAnswer = 1 << 20;
 
-void WipeText(std::string& text) { Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()}); }
-
 Secret WithScheme(absl::string_view scheme, ByteView value) {
   std::string text = absl::StrCat(scheme, " ", AsText(value));
   Secret secret = Secret::Copy(AsBytes(text));

@@ -64,7 +64,7 @@ class Scanner {
 };
 
 // One `name=value`; false, and nothing taken, when none stands there.
-bool Parameter(Scanner& scanner, Challenge& challenge) {
+bool TakeParameter(Scanner& scanner, Challenge& challenge) {
   const size_t start = scanner.position();
   scanner.SkipCommas();
   const std::string name = absl::AsciiStrToLower(scanner.Token());
@@ -97,7 +97,7 @@ std::vector<Challenge> ParseChallenges(absl::string_view header) {
     challenge.scheme = absl::AsciiStrToLower(scanner.Token());
     if (challenge.scheme.empty()) return challenges;
     scanner.SkipSpace();
-    while (Parameter(scanner, challenge)) {
+    while (TakeParameter(scanner, challenge)) {
     }
     challenges.push_back(std::move(challenge));
     // After a challenge comes a comma or the end; anything else is not HTTP's grammar.

@@ -21,11 +21,6 @@ constexpr char kHubKey[] = "https://index.docker.io/v1/";
 constexpr std::chrono::seconds kHelperTime{60};
 constexpr size_t kMaxHelperOutput = 1 << 20;
 
-void WipeText(std::string& text) {
-  Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()});
-  text.clear();
-}
-
 // Takes a text out of a document and leaves none there.
 Secret TakeSecret(nlohmann::json& object, const char* name) {
   const auto it = object.find(name);
@@ -110,6 +105,11 @@ absl::StatusOr<Credentials> AskHelper(const std::string& helper, const std::stri
 }
 
 }  // namespace
+
+void WipeText(std::string& text) {
+  Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  text.clear();
+}
 
 std::string CredentialStore::DefaultDirectory() {
   const char* configured = getenv("DOCKER_CONFIG");

@@ -10,6 +10,9 @@
 
 namespace floe::converter {
 
+// Overwrites a text that held a secret on its way, and empties it.
+void WipeText(std::string& text);
+
 // All empty: anonymous.
 struct Credentials {
   std::string username;

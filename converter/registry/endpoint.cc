@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 constexpr size_t kMaxErrorBody = 64 << 10;
-constexpr size_t kMaxMessage = 500;  // of a registry's text, in our errors
+constexpr size_t kMaxText = 500;  // of a registry's text, in our errors
 
 // containerd's rule: port 80 is http; other ports of localhost are tried with https first (any
 // certificate) and then with http.
@@ -46,7 +46,7 @@ std::string Message(ByteView body) {
   for (char& c : text) {
     if (!absl::ascii_isprint(static_cast<unsigned char>(c))) c = ' ';
   }
-  return absl::StrCat(" (", text.substr(0, kMaxMessage), ")");
+  return absl::StrCat(" (", text.substr(0, kMaxText), ")");
 }
 
 std::optional<std::chrono::milliseconds> RetryAfter(const HttpExchange& exchange) {

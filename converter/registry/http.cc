@@ -17,7 +17,7 @@ namespace floe::converter {
 namespace {
 
 constexpr char kNoTlsPayload[] = "floe/no-tls";
-constexpr size_t kBufferBytes = 1 << 20;       // pause the connection above this
+constexpr size_t kPauseBytes = 1 << 20;        // pause the connection above this
 constexpr size_t kMaxHeaderBytes = 256 << 10;  // of one answer
 constexpr int kPollMilliseconds = 100;  // how often a waiting transfer looks for cancellation
 
@@ -236,7 +236,7 @@ size_t Exchange::TakeHeader(absl::string_view line) {
 }
 
 size_t Exchange::TakeBody(absl::string_view bytes) {
-  if (Buffered() >= kBufferBytes) {
+  if (Buffered() >= kPauseBytes) {
     paused_ = true;
     return CURL_WRITEFUNC_PAUSE;
   }
@@ -293,7 +293,7 @@ absl::Status Exchange::Start(const HttpRequest& request) {
   if (code != CURLM_OK) return absl::InternalError(curl_multi_strerror(code));
   if (request.body) {
     // The body is the caller's: curl must be through with it. Answers to uploads are short.
-    return RunUntil([this] { return Buffered() >= kBufferBytes; });
+    return RunUntil([this] { return Buffered() >= kPauseBytes; });
   }
   return RunUntil([this] { return headers_done_; });
 }

@@ -14,14 +14,14 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 20;
+constexpr size_t kCopyBytes = 1 << 20;
 
 }  // namespace
 
 absl::Status CopyVerified(ByteStream& stream, const Descriptor& descriptor, int fd,
                           absl::string_view name) {
   VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor, std::string(name));
-  Bytes buffer(kBufferBytes);
+  Bytes buffer(kCopyBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, checked.Read(buffer));
     if (got == 0) return absl::OkStatus();
@@ -49,7 +49,7 @@ absl::StatusOr<bool> IsBlobFile(const std::string& path, const Descriptor& descr
   if (size != descriptor.size) return false;
   FileStream stream(std::make_shared<const UniqueFd>(*std::move(file)), 0, size, path);
   Sha256 hash;
-  Bytes buffer(kBufferBytes);
+  Bytes buffer(kCopyBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, stream.Read(buffer));
     if (got == 0) return DigestString(hash.Finish()) == descriptor.digest;

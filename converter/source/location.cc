@@ -21,7 +21,7 @@ constexpr Scheme kSchemes[] = {
     {"docker-archive:", Transport::kDockerArchive, true},
 };
 
-absl::Status Refuse(absl::string_view text, absl::string_view reason) {
+absl::Status RefuseLocation(absl::string_view text, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", text, "\": ", reason,
       "; write docker://REF, containerd://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG] or "
@@ -34,10 +34,11 @@ absl::StatusOr<ImageLocation> ParsePath(absl::string_view text, const Scheme& sc
   location.transport = scheme.transport;
   const size_t colon = rest.find(':');
   location.path = std::string(rest.substr(0, colon));
-  if (location.path.empty()) return Refuse(text, "the path is missing");
+  if (location.path.empty()) return RefuseLocation(text, "the path is missing");
   if (colon == absl::string_view::npos) return location;
   location.reference = std::string(rest.substr(colon + 1));
-  if (location.reference.empty()) return Refuse(text, "nothing follows the colon after the path");
+  if (location.reference.empty())
+    return RefuseLocation(text, "nothing follows the colon after the path");
   return location;
 }
 
@@ -53,22 +54,24 @@ std::string ImageLocation::ToString() const {
 }
 
 absl::StatusOr<ImageLocation> ParseLocation(absl::string_view text) {
-  if (text.empty()) return Refuse(text, "the name of an image is missing");
-  if (text.find('\0') != absl::string_view::npos) return Refuse("...", "it holds a zero byte");
+  if (text.empty()) return RefuseLocation(text, "the name of an image is missing");
+  if (text.find('\0') != absl::string_view::npos)
+    return RefuseLocation("...", "it holds a zero byte");
   for (const Scheme& scheme : kSchemes) {
     absl::string_view rest = text;
     if (!absl::ConsumePrefix(&rest, scheme.prefix)) continue;
     if (scheme.has_path) return ParsePath(text, scheme, rest);
-    if (rest.empty()) return Refuse(text, "the reference is missing");
+    if (rest.empty()) return RefuseLocation(text, "the reference is missing");
     return ImageLocation{scheme.transport, "", std::string(rest)};
   }
   const size_t scheme_end = text.find("://");
   if (scheme_end != absl::string_view::npos) {
-    return Refuse(text, absl::StrCat("floe knows no \"", text.substr(0, scheme_end), "://\""));
+    return RefuseLocation(text,
+                          absl::StrCat("floe knows no \"", text.substr(0, scheme_end), "://\""));
   }
   for (const char* known : {"dir:", "docker-daemon:", "containers-storage:", "tarball:"}) {
     if (absl::StartsWith(text, known)) {
-      return Refuse(text, absl::StrCat("floe does not read \"", known, "\""));
+      return RefuseLocation(text, absl::StrCat("floe does not read \"", known, "\""));
     }
   }
   return ImageLocation{Transport::kRegistry, "", std::string(text)};

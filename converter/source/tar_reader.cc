@@ -17,7 +17,7 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 20;
+constexpr size_t kTarReadBytes = 1 << 20;
 constexpr size_t kMaxMembers = 1'000'000;
 constexpr size_t kMaxMemberName = 4096;
 constexpr int kMaxLinks = 8;
@@ -79,12 +79,12 @@ absl::StatusOr<UniqueFd> Decompress(int from, const std::string& work_dir,
   archive_read_support_filter_all(reader.get());
   archive_read_support_format_raw(reader.get());
   archive_entry* entry = nullptr;
-  if (archive_read_open_fd(reader.get(), from, kBufferBytes) != ARCHIVE_OK ||
+  if (archive_read_open_fd(reader.get(), from, kTarReadBytes) != ARCHIVE_OK ||
       archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK) {
     return absl::DataLossError(
         absl::StrCat(name, ": cannot be decompressed: ", ErrorOf(reader.get())));
   }
-  Bytes buffer(kBufferBytes);
+  Bytes buffer(kTarReadBytes);
   while (true) {
     const la_ssize_t got = archive_read_data(reader.get(), buffer.data(), buffer.size());
     if (got == 0) return to;
@@ -123,7 +123,7 @@ absl::StatusOr<std::shared_ptr<const TarFile>> TarFile::Open(const std::string& 
 absl::Status TarFile::ReadIndex() {
   const ArchivePtr reader(archive_read_new());
   archive_read_support_format_tar(reader.get());
-  if (archive_read_open_fd(reader.get(), file_->get(), kBufferBytes) != ARCHIVE_OK) {
+  if (archive_read_open_fd(reader.get(), file_->get(), kTarReadBytes) != ARCHIVE_OK) {
     return absl::InvalidArgumentError(
         absl::StrCat(name_, ": no tar archive: ", ErrorOf(reader.get())));
   }

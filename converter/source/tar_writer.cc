@@ -15,7 +15,7 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 20;
+constexpr size_t kTarWriteBytes = 1 << 20;
 
 struct EntryDeleter {
   void operator()(archive_entry* entry) const { archive_entry_free(entry); }
@@ -82,7 +82,7 @@ absl::Status TarWriter::AddBlob(const std::string& member, const Descriptor& des
                                 ByteStream& stream, absl::string_view name) {
   FLOE_RETURN_IF_ERROR(Begin(member, descriptor.size));
   VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor, std::string(name));
-  Bytes buffer(kBufferBytes);
+  Bytes buffer(kTarWriteBytes);
   while (true) {
     const absl::StatusOr<size_t> got = checked.Read(buffer);
     if (!got.ok()) return failed_ = got.status();

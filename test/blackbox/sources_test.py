@@ -73,7 +73,7 @@ def free_port():
 
 
 @contextlib.contextmanager
-def registry(folder, name, tls=None, user=None):
+def registry(folder, name, tls=None, user=None, clients=None):
     """Debian's docker-registry; gives its host:port and the file of its log."""
     port, home = free_port(), os.path.join(folder, name)
     os.makedirs(home)
@@ -81,6 +81,8 @@ def registry(folder, name, tls=None, user=None):
               "storage": {"filesystem": {"rootdirectory": home}, "delete": {"enabled": True}}, "http": {"addr": "127.0.0.1:%d" % port}}
     if tls:
         config["http"]["tls"] = {"certificate": tls[0], "key": tls[1]}
+    if clients:
+        config["http"]["tls"]["clientcas"] = [clients]
     if user:
         with open(os.path.join(home, "htpasswd"), "w") as out:
             out.write("%s:%s\n" % (user[0], crypt.crypt(user[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4))))
@@ -205,6 +207,25 @@ def test_registry_tls_and_mirror(folder, layout):
         refused("mirrors tried before", image.replace(":v1", ":none"), "oci:%s:x" % out, "hosts=" + hosts)
         # localhost is tried with https first, whatever its certificate says.
         assert copy("docker://%s/%s:v1" % (host, IMAGE), "oci:%s:local" % out) == digest
+
+
+def test_registry_client_certificate(folder, layout):
+    authority, server = make_certificates(folder)
+    with registry(folder, "mutual", tls=server, clients=authority) as (host, _):
+        hosts, image = os.path.join(folder, "certs.d"), "docker://registry.floe.test/%s:v1" % IMAGE
+        place = os.path.join(hosts, "registry.floe.test")
+        os.makedirs(place)
+
+        def configure(more):
+            with open(os.path.join(place, "hosts.toml"), "w") as out:
+                out.write('server = "https://%s"\nca = "%s"\n%s' % (host, authority, more))
+        configure("")
+        assert run(COPY, "oci:%s:t" % layout, image, "hosts=" + hosts, ok=False).returncode == 1
+        # Any certificate by the authority will do: here the server's own.
+        assert copy("oci:%s:t" % layout, image, "hosts=" + hosts, "cert=" + server[0], "key=" + server[1]) == digest_in(layout)
+        configure('client = [["%s", "%s"]]\n' % server)
+        assert copy(image, "oci:%s/out:t" % folder, "hosts=" + hosts) == digest_in(layout)
+        refused("none.pem", image, "oci:%s/out:x" % folder, "hosts=" + hosts, "ca=%s/none.pem" % folder)
 
 
 def test_containerd(folder, layout):

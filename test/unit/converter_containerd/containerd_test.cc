@@ -78,7 +78,9 @@ class ContainerdTest : public ::testing::Test {
     MutexLock lock(state().mutex);
     EXPECT_TRUE(state().leases.empty());
     EXPECT_EQ(state().calls_without_lease, 0);
-    if (state().leases_made > 0) EXPECT_EQ(state().namespaces, std::set<std::string>{"ns"});
+    if (state().leases_made > 0) {
+      EXPECT_EQ(state().namespaces, std::set<std::string>{"ns"});
+    }
   }
 
   const Made made_;

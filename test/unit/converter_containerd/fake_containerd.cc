@@ -11,7 +11,7 @@
 namespace floe::fake {
 namespace {
 
-using grpc::Status;
+using Result = grpc::Status;  // "Status" is an rpc of Content
 using grpc::StatusCode;
 
 std::string HeaderOf(const grpc::ServerContext& context, const char* name) {
@@ -33,38 +33,38 @@ class ContentService : public content::Content::Service {
  public:
   explicit ContentService(ContainerdState& state) : state_(state) {}
 
-  Status Info(grpc::ServerContext* context, const content::InfoRequest* request,
+  Result Info(grpc::ServerContext* context, const content::InfoRequest* request,
               content::InfoResponse* answer) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
     const auto it = state_.blobs.find(request->digest());
-    if (it == state_.blobs.end()) return Status(StatusCode::NOT_FOUND, "content: not found");
+    if (it == state_.blobs.end()) return Result(StatusCode::NOT_FOUND, "content: not found");
     answer->mutable_info()->set_digest(request->digest());
     answer->mutable_info()->set_size(static_cast<int64_t>(it->second.bytes.size()));
-    return Status::OK;
+    return Result::OK;
   }
 
-  Status Update(grpc::ServerContext* context, const content::UpdateRequest* request,
+  Result Update(grpc::ServerContext* context, const content::UpdateRequest* request,
                 content::UpdateResponse*) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
     const auto it = state_.blobs.find(request->info().digest());
-    if (it == state_.blobs.end()) return Status(StatusCode::NOT_FOUND, "content: not found");
+    if (it == state_.blobs.end()) return Result(StatusCode::NOT_FOUND, "content: not found");
     for (absl::string_view path : request->update_mask().paths()) {
-      if (!absl::ConsumePrefix(&path, "labels.")) return Status(StatusCode::INVALID_ARGUMENT, "");
+      if (!absl::ConsumePrefix(&path, "labels.")) return Result(StatusCode::INVALID_ARGUMENT, "");
       it->second.labels[std::string(path)] = request->info().labels().at(std::string(path));
     }
-    return Status::OK;
+    return Result::OK;
   }
 
-  Status Read(grpc::ServerContext* context, const content::ReadContentRequest* request,
+  Result Read(grpc::ServerContext* context, const content::ReadContentRequest* request,
               grpc::ServerWriter<content::ReadContentResponse>* writer) override {
     Note(state_, *context);
     std::string bytes;
     {
       MutexLock lock(state_.mutex);
       const auto it = state_.blobs.find(request->digest());
-      if (it == state_.blobs.end()) return Status(StatusCode::NOT_FOUND, "content: not found");
+      if (it == state_.blobs.end()) return Result(StatusCode::NOT_FOUND, "content: not found");
       bytes = it->second.bytes;
     }
     for (size_t at = 0; at < bytes.size(); at += 300'000) {
@@ -73,55 +73,55 @@ class ContentService : public content::Content::Service {
       part.set_data(bytes.substr(at, 300'000));
       if (!writer->Write(part)) break;
     }
-    return Status::OK;
+    return Result::OK;
   }
 
-  Status Write(grpc::ServerContext* context,
+  Result Write(grpc::ServerContext* context,
                grpc::ServerReaderWriter<content::WriteContentResponse,
                                         content::WriteContentRequest>* session) override {
     Note(state_, *context);
     content::WriteContentRequest request;
     content::WriteContentResponse answer;
     if (!session->Read(&request) || request.ref().empty()) {
-      return Status(StatusCode::INVALID_ARGUMENT, "first message must have a reference");
+      return Result(StatusCode::INVALID_ARGUMENT, "first message must have a reference");
     }
     std::string bytes;
     {
       MutexLock lock(state_.mutex);
       if (state_.blobs.count(request.expected())) {
-        return Status(StatusCode::ALREADY_EXISTS, "content exists");
+        return Result(StatusCode::ALREADY_EXISTS, "content exists");
       }
       const auto it = state_.shared.find(request.expected());
       if (it != state_.shared.end()) bytes = it->second;
     }
     do {
-      const Status status = Take(request, bytes);
+      const Result status = Take(request, bytes);
       if (!status.ok()) return status;
       answer.set_action(request.action());
       answer.set_offset(static_cast<int64_t>(bytes.size()));
       session->Write(answer);
     } while (request.action() != content::COMMIT && session->Read(&request));
     session->Write(answer);
-    return Status::OK;
+    return Result::OK;
   }
 
  private:
-  Status Take(const content::WriteContentRequest& request, std::string& bytes) {
+  Result Take(const content::WriteContentRequest& request, std::string& bytes) {
     MutexLock lock(state_.mutex);
     state_.longest_message = std::max(state_.longest_message, request.data().size());
-    if (request.action() == content::STAT) return Status::OK;
+    if (request.action() == content::STAT) return Result::OK;
     if (request.offset() == 0) bytes.clear();
     if (request.offset() != static_cast<int64_t>(bytes.size())) {
-      return Status(StatusCode::OUT_OF_RANGE, "must occur at current offset");
+      return Result(StatusCode::OUT_OF_RANGE, "must occur at current offset");
     }
     bytes += request.data();
-    if (request.action() != content::COMMIT) return Status::OK;
+    if (request.action() != content::COMMIT) return Result::OK;
     if (converter::DigestOf(AsBytes(bytes)) != request.expected() ||
         static_cast<int64_t>(bytes.size()) != request.total()) {
-      return Status(StatusCode::FAILED_PRECONDITION, "unexpected commit digest");
+      return Result(StatusCode::FAILED_PRECONDITION, "unexpected commit digest");
     }
     state_.blobs[request.expected()] = {bytes, {request.labels().begin(), request.labels().end()}};
-    return Status::OK;
+    return Result::OK;
   }
 
   ContainerdState& state_;
@@ -131,31 +131,31 @@ class ImagesService : public images::Images::Service {
  public:
   explicit ImagesService(ContainerdState& state) : state_(state) {}
 
-  Status Get(grpc::ServerContext* context, const images::GetImageRequest* request,
+  Result Get(grpc::ServerContext* context, const images::GetImageRequest* request,
              images::GetImageResponse* answer) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
     const auto it = state_.images.find(request->name());
-    if (it == state_.images.end()) return Status(StatusCode::NOT_FOUND, "image: not found");
+    if (it == state_.images.end()) return Result(StatusCode::NOT_FOUND, "image: not found");
     *answer->mutable_image() = it->second;
-    return Status::OK;
+    return Result::OK;
   }
-  Status Create(grpc::ServerContext* context, const images::CreateImageRequest* request,
+  Result Create(grpc::ServerContext* context, const images::CreateImageRequest* request,
                 images::CreateImageResponse*) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
     const bool made = state_.images.emplace(request->image().name(), request->image()).second;
-    return made ? Status::OK : Status(StatusCode::ALREADY_EXISTS, "image: already exists");
+    return made ? Result::OK : Result(StatusCode::ALREADY_EXISTS, "image: already exists");
   }
-  Status Update(grpc::ServerContext* context, const images::UpdateImageRequest* request,
+  Result Update(grpc::ServerContext* context, const images::UpdateImageRequest* request,
                 images::UpdateImageResponse*) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
     if (request->update_mask().paths_size() != 1 || request->update_mask().paths(0) != "target") {
-      return Status(StatusCode::INVALID_ARGUMENT, "mask");
+      return Result(StatusCode::INVALID_ARGUMENT, "mask");
     }
     *state_.images[request->image().name()].mutable_target() = request->image().target();
-    return Status::OK;
+    return Result::OK;
   }
 
  private:
@@ -166,29 +166,29 @@ class LeasesService : public leases::Leases::Service {
  public:
   explicit LeasesService(ContainerdState& state) : state_(state) {}
 
-  Status Create(grpc::ServerContext* context, const leases::CreateRequest* request,
+  Result Create(grpc::ServerContext* context, const leases::CreateRequest* request,
                 leases::CreateResponse* answer) override {
     Note(state_, *context, false);
     MutexLock lock(state_.mutex);
     state_.leases[request->id()] = request->labels().at("containerd.io/gc.expire");
     ++state_.leases_made;
     answer->mutable_lease()->set_id(request->id());
-    return Status::OK;
+    return Result::OK;
   }
-  Status Delete(grpc::ServerContext* context, const leases::DeleteRequest* request,
+  Result Delete(grpc::ServerContext* context, const leases::DeleteRequest* request,
                 google::protobuf::Empty*) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
     state_.leases.erase(request->id());
-    return Status::OK;
+    return Result::OK;
   }
-  Status AddResource(grpc::ServerContext* context, const leases::AddResourceRequest* request,
+  Result AddResource(grpc::ServerContext* context, const leases::AddResourceRequest* request,
                      google::protobuf::Empty*) override {
     Note(state_, *context);
     MutexLock lock(state_.mutex);
-    if (request->resource().type() != "content") return Status(StatusCode::UNIMPLEMENTED, "");
+    if (request->resource().type() != "content") return Result(StatusCode::UNIMPLEMENTED, "");
     state_.pinned.insert(request->resource().id());
-    return Status::OK;
+    return Result::OK;
   }
 
  private:
