@@ -259,7 +259,7 @@ TEST(GcLabelsTest, IndexesNameTheirManifests) {
   ASSERT_TRUE(labels.ok()) << labels.status();
   EXPECT_EQ(labels->size(), 2u);
   EXPECT_EQ(labels->at("containerd.io/gc.ref.content.m.1"), index.manifests[1].digest);
-  EXPECT_FALSE(GcLabels(kOciIndex, AsBytes("{}")).ok());
+  EXPECT_FALSE(GcLabels(kOciIndex, AsBytes("[]")).ok());
   EXPECT_FALSE(GcLabels("other", AsBytes("nonsense")).ok());
 }
 
