@@ -41,6 +41,7 @@ class ImageFsTest : public ::testing::Test {
  protected:
   ImageFsTest() {
     test_image_.AddTo(store_);
+    clock_.Advance(Clock::Real().Now() - clock_.Now());  // the store looks at the real one
     catalog_.image->name = "0a";
     catalog_.image->label = "shop:1";
     catalog_.image->inode = kInode;
