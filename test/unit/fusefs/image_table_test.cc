@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/unix_socket.h"
 #include "store/blocking.h"
 #include "test/unit/fusefs/node_fixture.h"
 
@@ -193,6 +194,24 @@ TEST_F(ImageTableTest, AClosedImageThatNobodyHoldsIsForgottenAtTheRestart) {
 TEST_F(ImageTableTest, ADamagedCounterIsSaid) {
   ASSERT_TRUE(keeper_->Put("inode.next", Bytes{1}).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(Open("0a", manifest_).status()));
+}
+
+TEST_F(ImageTableTest, MovesToAnotherKeeper) {
+  const uint64_t inode = Open("0a", manifest_)->image->inode;
+  const std::string path = dir_.path() + "/second.sock";
+  keeper::Server second = *keeper::Server::Listen({path, {}, 4});
+  const UniqueFd stop(eventfd(0, EFD_CLOEXEC));
+  std::thread thread([&] { EXPECT_TRUE(second.Run(stop.get()).ok()); });
+  ASSERT_TRUE(table_->MoveTo(*ConnectUnix(path)).ok());
+  auto client = *keeper::KeeperClient::Connect(path);
+  EXPECT_EQ(client->List("image.")->size(), 1u);
+  EXPECT_TRUE(client->Get("inode.next").ok());
+  EXPECT_GT(Open("0b", Publish("two", {1, 2}, 9))->image->inode, inode);
+  EXPECT_EQ(client->List("image.")->size(), 2u);
+  ASSERT_TRUE(table_->MoveTo(*ConnectUnix(dir_.path() + "/keeper.sock")).ok());
+  EXPECT_EQ(keeper_->List("image.")->size(), 2u);
+  ASSERT_TRUE(client->Shutdown().ok());
+  thread.join();
 }
 
 TEST_F(ImageTableTest, TiersKnowWhatIsLocal) {
