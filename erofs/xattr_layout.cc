@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "erofs/ondisk.h"
+#include "erofs/walk.h"
 
 namespace floe::erofs {
 namespace {
@@ -63,13 +64,20 @@ class Builder {
 
   absl::StatusOr<XattrLayout> Build() {
     layout_.bodies.resize(tree_.xattrs().size());
-    // Sets nobody has any more are left out; those in use in the order of first use by inode
-    // number, which the tree's maker must make deterministic.
-    for (InodeId id = 0; id < tree_.inode_count(); ++id) {
+    // In directory order of first use, so that inode ids do not show. Sets nobody has any more are
+    // left out.
+    absl::Status status;
+    WalkTree(tree_, [&](InodeId id, InodeId, absl::string_view path) {
       const XattrsId set = tree_.inode(id).xattrs;
-      if (set == 0 || !layout_.bodies[set].empty()) continue;
-      FLOE_ASSIGN_OR_RETURN(layout_.bodies[set], Body(tree_.xattrs().Get(set)));
-    }
+      if (set == 0 || !layout_.bodies[set].empty() || !status.ok()) return;
+      absl::StatusOr<std::string> body = Body(tree_.xattrs().Get(set));
+      if (body.ok()) {
+        layout_.bodies[set] = *std::move(body);
+      } else {
+        status = Annotate(body.status(), absl::StrCat("\"", path.substr(0, 300), "\""));
+      }
+    });
+    FLOE_RETURN_IF_ERROR(status);
     return std::move(layout_);
   }
 

@@ -55,7 +55,13 @@ TEST(Xattrs, SharedOnesLieOnce) {
   const XattrsId a = maker.tree.xattrs().Intern({{"user.c", std::string(500, 'c')}});
   const XattrsId b =
       maker.tree.xattrs().Intern({{"user.c", std::string(500, 'c')}, {"user.d", "1"}});
-  for (int i = 0; i < 10; ++i) maker.tree.inode(maker.File("")).xattrs = i % 2 == 0 ? a : b;
+  std::vector<std::pair<absl::string_view, InodeId>> entries;
+  constexpr absl::string_view kNames = "0123456789";
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    entries.emplace_back(kNames.substr(i, 1), maker.File(""));
+    maker.tree.inode(entries.back().second).xattrs = i % 2 == 0 ? a : b;
+  }
+  ASSERT_TRUE(maker.tree.SetEntries(kRoot, std::move(entries)).ok());
   const absl::StatusOr<XattrLayout> layout = LayXattrs(maker.tree);
   ASSERT_TRUE(layout.ok());
   // The entry head, "c", the value; then user.d, which five inodes have.
