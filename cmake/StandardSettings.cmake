@@ -42,7 +42,7 @@ target_compile_options(floe_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
   -Wcast-qual -Wimplicit-fallthrough -Wvla $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 # gcc 12 at -O2 sees overflows in libstdc++'s own vector and string that are none (its bugs 105651 and 105329).
 target_compile_options(floe_warnings INTERFACE
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict -Wno-maybe-uninitialized>)
 if(FLOE_DEV)
   target_compile_options(floe_warnings INTERFACE -Werror)
 endif()
