@@ -92,7 +92,9 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Create(
   FLOE_RETURN_IF_ERROR(endpoint->LoadTls());
   AuthorizerOptions auth;
   auth.host = given.host.empty() ? reference.host : given.host;
-  auth.origin = endpoint->Origin();
+  // Where http may be what is spoken in the end, http is what the token service is held to.
+  auth.origin =
+      endpoint->may_fall_back_ ? absl::StrCat("http://", config.host) : endpoint->Origin();
   auth.repository = reference.repository;
   if (!mount_from.empty())
     auth.more_scopes.insert(absl::StrCat("repository:", mount_from, ":pull"));

@@ -336,6 +336,13 @@ TEST_F(TokenTest, CredentialsGoToTheTokenService) {
   EXPECT_EQ(asked_[0].headers.at("authorization"), "Basic " + absl::Base64Escape("user:pa:ss"));
 }
 
+TEST_F(TokenTest, LocalhostThatFellBackToHttpMayHaveATokenServiceByHttp) {
+  options_.plain_http = false;
+  LogIn(registry_.host(), "user", "pass");
+  const auto bytes = Pull(registry_, registry_.AddBlob(kOciLayer, "x"));
+  EXPECT_TRUE(bytes.ok()) << bytes.status();
+}
+
 TEST_F(TokenTest, IdentityTokensAreExchanged) {
   WriteConfig(
       absl::StrCat("{\"auths\":{\"", registry_.host(), "\":{\"identitytoken\":\"idt+/=\"}}}"));
