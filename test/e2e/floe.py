@@ -64,9 +64,15 @@ class Counter:
             self.box.run(["umount", "-l", self.folder])
             self.hidden = True
 
-    def bytes(self):
+    def read(self):
         with open(self.counters, "rb") as counters:
-            return struct.unpack("<QQQQ", counters.read(32))[0]
+            return struct.unpack("<QQQQ", counters.read(32))
+
+    def bytes(self):
+        return self.read()[0]
+
+    def opens(self):
+        return self.read()[2]
 
     def hold(self, on):
         """While held, whoever reads the store waits."""
