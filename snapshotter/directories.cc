@@ -79,26 +79,19 @@ absl::StatusOr<std::unique_ptr<Directories>> Directories::Open(const std::string
 absl::StatusOr<Directories::Staged> Directories::Stage(const DirectoryAttributes& attributes,
                                                        WorkDirectory work) {
   std::string path = absl::StrCat(SnapshotsPath(), "/new-XXXXXX");
-  // The name enters `staged_` under the same lock that ListSnapshots takes: Cleanup never sees one
-  // without the other.
-  MutexLock lock(mutex_);
-  if (mkdtemp(path.data()) == nullptr) return ErrnoStatus(errno, absl::StrCat("mkdtemp ", path));
-  std::string name = path.substr(path.rfind('/') + 1);
-  staged_.insert(name);
-  Staged staged(this, name);
-  staged.staged_name_ = name;
-  auto fail = [&](absl::Status status) {
-    staged.owner_ = nullptr;  // its destructor would take the lock again
-    staged_.erase(name);
-    const absl::Status removed = RemoveLeftover(name);
-    if (!removed.ok()) Log(LogLevel::kWarning, removed.message());
-    return status;
-  };
-  absl::Status status = MakeExactly(absl::StrCat(path, "/fs"), attributes);
-  if (status.ok() && work == WorkDirectory::kYes) {
-    status = MakeExactly(absl::StrCat(path, "/work"), {0711, attributes.uid, attributes.gid});
+  {
+    // The name enters `staged_` under the same lock that ListSnapshots takes: Cleanup never sees
+    // one without the other.
+    MutexLock lock(mutex_);
+    if (mkdtemp(path.data()) == nullptr) return ErrnoStatus(errno, absl::StrCat("mkdtemp ", path));
+    staged_.insert(path.substr(path.rfind('/') + 1));
   }
-  if (!status.ok()) return fail(std::move(status));
+  Staged staged(this, path.substr(path.rfind('/') + 1));
+  FLOE_RETURN_IF_ERROR(MakeExactly(absl::StrCat(path, "/fs"), attributes));
+  if (work == WorkDirectory::kYes) {
+    const DirectoryAttributes private_to_overlay{0711, attributes.uid, attributes.gid};
+    FLOE_RETURN_IF_ERROR(MakeExactly(absl::StrCat(path, "/work"), private_to_overlay));
+  }
   return staged;
 }
 

@@ -62,7 +62,8 @@ class Directories {
 
    private:
     friend class Directories;
-    Staged(Directories* owner, std::string name) : owner_(owner), name_(std::move(name)) {}
+    Staged(Directories* owner, const std::string& name)
+        : owner_(owner), name_(name), staged_name_(name) {}
     Directories* owner_;
     std::string name_;  // where it lies now, below snapshots/
     std::string staged_name_;
