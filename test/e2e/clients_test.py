@@ -90,9 +90,9 @@ def commit_reads_little(box, version):
     node.nerdctl("pull", ref)
     node.nerdctl("run", "-d", "--name", "c1", "--net", "none", ref, "sleep", "100000")
     node.nerdctl("exec", "c1", "sh", "-c", "echo x >> /etc/release")
-    before = world.counter.bytes()
+    before = world.fetched()
     node.nerdctl("commit", "c1", world.registry.ref("small:commit"))
-    read = world.counter.bytes() - before
+    read = world.fetched() - before
     print("  commit after a one-byte change fetched %d bytes (containerd %s)" % (read, version))
     check(version == "1.6" or read < 1000000, "commit fetched %d bytes", read)
     equal(node.nerdctl("run", "--rm", "--net", "none", world.registry.ref("small:commit"), "cat", "/etc/release"), "two\nx\n", "the committed file")

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import struct
+import time
 
 from fixtures import small_image
 from nodes import Containerd, Registry, program
@@ -166,6 +167,10 @@ class Floe:
         connection.close()
         return values
 
+    def quiet(self):
+        """No request to the store is under way: what readahead still asked for when a container ended has arrived."""
+        return all(value == 0 for key, value in self.metrics().items() if key.startswith("floe_store_requests_in_flight"))
+
     def fetched_bytes(self):
         """What floe itself says it fetched from the origin."""
         found = [value for key, value in self.metrics().items()
@@ -200,6 +205,15 @@ class World:
 
     def cold(self):
         drop_page_cache()
+
+    def fetched(self):
+        """Bytes read from the store so far, counted outside floe, once nothing is under way any more."""
+        def settled():
+            before = self.counter.bytes()
+            time.sleep(0.2)  # not for the result: only so as not to ask all the time
+            return self.floe.quiet() and self.counter.bytes() == before
+        wait_until("requests to the store end", settled)
+        return self.counter.bytes()
 
     def nothing_pinned(self, floe=None, node=None):
         """After images and containers are gone: containerd knows no snapshot, and floe holds no mount and no image."""

@@ -4,6 +4,8 @@
 """Five real images, each from an empty node: what its typical start fetches, counted by a file system in front of the store that
 knows nothing of floe. A second container fetches nothing; neither does a third after both daemons were restarted, the page cache
 dropped and the store made unreachable; all print the same. floe's own metric agrees within 2 %."""
+import os
+
 from harness import World, check, equal, main, real_image
 
 STARTS = {  # image: command, share of its stored bytes that may be fetched
@@ -28,14 +30,14 @@ def start_of(name, version):
             return node.ctr_run(ref, "sh", "-c", command, name=container)
 
         wanted = run("first")
-        fetched, told = world.counter.bytes(), world.floe.fetched_bytes()
+        fetched, told = world.fetched(), world.floe.fetched_bytes()
         share = fetched / stored
         print("  %-8s on %s: %.1f MB stored, ordinary image %.1f MB, fetched %.1f MB = %.1f %%, metric says %.1f MB" % (
             name, version, stored / 1e6, world.registry.layer_bytes(name + ":1") / 1e6, fetched / 1e6, 100 * share, told / 1e6))
         check(share < limit, "%s fetched %.1f %% of its stored bytes, limit %.0f %%", name, 100 * share, 100 * limit)
         check(abs(told - fetched) <= 0.02 * fetched, "floe's metric says %d bytes, the file system counted %d", told, fetched)
         equal(run("second"), wanted, "second container")
-        equal(world.counter.bytes() - fetched, 0, "bytes fetched for the second container")
+        equal(world.fetched() - fetched, 0, "bytes fetched for the second container")
         world.floe.restart_both()
         node.reaches_floe()
         world.cold()
@@ -48,7 +50,6 @@ def start_of(name, version):
 
 
 def sum_of_chunks(world):
-    import os
     return sum(os.path.getsize(path) for path in world.converter.chunks())
 
 
