@@ -201,6 +201,10 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
 }
 
 absl::StatusOr<Config> Config::Parse(absl::string_view text, const std::string& name) {
+  if (const std::optional<size_t> line = LineOfStrayCharacter(text)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ":", *line, ": characters beyond ASCII may stand in texts and comments only"));
+  }
   toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()), name);
   if (!parsed) {
     const toml::source_position at = parsed.error().source().begin;

@@ -250,6 +250,10 @@ std::vector<std::string> DirectoriesFor(const std::string& hosts_dir, const std:
 
 absl::StatusOr<std::vector<HostConfig>> ParseHostsToml(absl::string_view text,
                                                        const std::string& directory) {
+  if (const std::optional<size_t> line = LineOfStrayCharacter(text)) {
+    return Bad(directory, absl::StrCat("line ", *line, ": characters beyond ASCII may stand in ",
+                                       "texts and comments only"));
+  }
   const toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()));
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

@@ -188,24 +188,26 @@ TEST(HostsTomlTest, EmptyFileIsTheRegistryItself) {
 }
 
 TEST(HostsTomlTest, WrongSettingsAreNamed) {
-  const std::pair<const char*, const char*> cases[] = {{"server = 1", "server"},
-                                                       {"server = \"https://\"", "server"},
-                                                       {"server = \"https://u:p@h\"", "server"},
-                                                       {"capabilities = [\"fly\"]", "fly"},
-                                                       {"capabilities = 1", "capabilities"},
-                                                       {"ca = 1", "ca"},
-                                                       {"ca = [1]", "ca"},
-                                                       {"client = [[\"one\"]]", "pair"},
-                                                       {"skip_verify = \"yes\"", "skip_verify"},
-                                                       {"override_path = 1", "override_path"},
-                                                       {"header = 1", "header"},
-                                                       {"[header]\nx = 1", "header.x"},
-                                                       {"dial_timeout = \"soon\"", "dial_timeout"},
-                                                       {"dial_timeout = 5", "dial_timeout"},
-                                                       {"host = 1", "host"},
-                                                       {"[host]\n\"https://a\" = 1", "https://a"},
-                                                       {"[host.\"\"]", "empty name"},
-                                                       {"a = [", "line"}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"server = 1", "server"},
+      {"server = \"https://\"", "server"},
+      {"server = \"https://u:p@h\"", "server"},
+      {"capabilities = [\"fly\"]", "fly"},
+      {"capabilities = 1", "capabilities"},
+      {"ca = 1", "ca"},
+      {"ca = [1]", "ca"},
+      {"client = [[\"one\"]]", "pair"},
+      {"skip_verify = \"yes\"", "skip_verify"},
+      {"override_path = 1", "override_path"},
+      {"header = 1", "header"},
+      {"[header]\nx = 1", "header.x"},
+      {"dial_timeout = \"soon\"", "dial_timeout"},
+      {"dial_timeout = 5", "dial_timeout"},
+      {"host = 1", "host"},
+      {"[host]\n\"https://a\" = 1", "https://a"},
+      {"[host.\"\"]", "empty name"},
+      {"a\xc3\xa7 = 1", "line 1: characters beyond ASCII"},
+      {"a = [", "line"}};
   for (const auto& [text, named] : cases) {
     const auto status = ParseHostsToml(text, "/d").status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/config_toml.h"
+
+#include <gtest/gtest.h>
+
+namespace floe {
+namespace {
+
+TEST(ConfigTomlTest, TextsAndCommentsMayHoldAnything) {
+  for (const char* toml : {"", "a = 1", "# ç\n", "a = \"ç\"", "a = 'ç'", "a = \"\\\"ç\"",
+                           "a = '''\nç'ç''\n'''", "a = \"\"\"\nç\"\\\"\"\"ç\n\"\"\"", "\"ç\" = 1",
+                           "\xef\xbb\xbf# first", "a = 1 # \"ç", "a = '\\' # ç", "a = \"ç"}) {
+    EXPECT_EQ(LineOfStrayCharacter(toml), std::nullopt) << toml;
+  }
+}
+
+TEST(ConfigTomlTest, ElsewhereTheLineIsNamed) {
+  const std::pair<const char*, size_t> cases[] = {{"ç", 1},
+                                                  {"aç = 1", 1},
+                                                  {"a = 1\n\nç", 3},
+                                                  {"a = \"x\ny\"\nç", 3},
+                                                  {"a = '''\n\n'''\nç = 1", 4},
+                                                  {"a = \"x\"ç", 1},
+                                                  {"# c\nç", 2},
+                                                  {"a\xef\xbb\xbf", 1},
+                                                  {"a = \"\"ç", 1},
+                                                  {"a = '''x'''''ç", 1},
+                                                  {"a = \"unclosed\nç\n", 2}};
+  for (const auto& [toml, line] : cases) EXPECT_EQ(LineOfStrayCharacter(toml), line) << toml;
+}
+
+}  // namespace
+}  // namespace floe
