@@ -40,9 +40,9 @@ endif()
 add_library(floe_warnings INTERFACE)
 target_compile_options(floe_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   -Wcast-qual -Wimplicit-fallthrough -Wvla $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
-# gcc 12 at -O2 sees overflows in libstdc++'s own vector and string that are none (its bugs 105651 and 105329).
+# gcc 12 at -O2 sees overflows and unset values in libstdc++'s own vector, string and optional that are none (its bugs 105651, 105329, 80635).
 target_compile_options(floe_warnings INTERFACE
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict -Wno-maybe-uninitialized>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict;-Wno-maybe-uninitialized>)
 if(FLOE_DEV)
   target_compile_options(floe_warnings INTERFACE -Werror)
 endif()
