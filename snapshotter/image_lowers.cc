@@ -57,11 +57,11 @@ absl::Status ImageLowers::Start() {
 absl::Status ImageLowers::StartLocked() {
   if (mounter_ != nullptr) return absl::OkStatus();
   if (daemons_ == nullptr) {
-    FLOE_ASSIGN_OR_RETURN(daemons_, options_.start_daemons(options_.daemons));
+    FLOE_ASSIGN_OR_RETURN(daemons_, mount::DaemonSupervisor::Start(options_.daemons));
   }
   mount::MounterOptions mounter_options = options_.mounter;
   mounter_options.root = options_.root;
-  FLOE_ASSIGN_OR_RETURN(auto mounter, options_.create_mounter(mounter_options, *daemons_));
+  FLOE_ASSIGN_OR_RETURN(auto mounter, mount::ImageMounter::Create(mounter_options, *daemons_));
   FLOE_RETURN_IF_ERROR(HoldAgain(*mounter));
   mounter_ = std::move(mounter);
   return absl::OkStatus();
@@ -161,6 +161,11 @@ absl::Status ImageLowers::Shutdown(SteadyTime deadline) {
   first.Update(daemons_->Shutdown(deadline));
   daemons_.reset();
   return first;
+}
+
+std::vector<mount::MountInfo> ImageLowers::Mounted() {
+  MutexLock lock(start_mutex_);
+  return mounter_ == nullptr ? std::vector<mount::MountInfo>() : mounter_->List();
 }
 
 }  // namespace floe::snapshotter

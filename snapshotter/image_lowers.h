@@ -3,7 +3,7 @@
 // mount::ImageMounter, clones for user namespaces.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,12 +20,6 @@ struct ImageLowersOptions {
   std::string root = "/var/lib/floe";  // the snapshotter's
   mount::SupervisorOptions daemons;
   mount::MounterOptions mounter;  // its root is set to ours
-  // Replaced by tests.
-  std::function<absl::StatusOr<std::unique_ptr<mount::DaemonSupervisor>>(mount::SupervisorOptions)>
-      start_daemons = &mount::DaemonSupervisor::Start;
-  std::function<absl::StatusOr<std::unique_ptr<mount::ImageMounter>>(mount::MounterOptions,
-                                                                     mount::DaemonSupervisor&)>
-      create_mounter = &mount::ImageMounter::Create;
 };
 
 // Thread safe. The daemons start with the first call of Start(), or with the first image: a node
@@ -44,6 +38,9 @@ class ImageLowers : public LowerProvider {
   absl::StatusOr<std::string> Acquire(const LowerRequest& request) override;
   absl::Status Release(const std::string& holder) override FLOE_EXCLUDES(start_mutex_);
   absl::Status Recover(const std::vector<LowerRequest>& held) override FLOE_EXCLUDES(start_mutex_);
+
+  // floe-fusefs' metrics, empty while it does not run.
+  std::vector<mount::MountInfo> Mounted() FLOE_EXCLUDES(start_mutex_);
 
  private:
   absl::Status StartLocked() FLOE_REQUIRES(start_mutex_);
