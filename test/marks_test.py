@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The marks of the house: sizes of files and functions, and how much of the source is tests. Misses are listed with their place.
+"""The marks of the house: sizes of files and functions, and how many lines of tests (C++ and scripts) there are. Misses are listed with their place.
 
 usage: marks_test.py ROOT
 Lengths are counted by layout, as clang-format leaves it: a function is a line that ends in ") ... {" up to the "}" at its indent.
@@ -51,7 +51,8 @@ def main(root):
     sizes = {path: len(lines_of(path)) for path in sources}
     lengths = [(path, line, length) for path in sources + list(files(root, ROOMS, (".h",))) for line, length in functions(path)]
     source_lines = sum(sizes.values()) + sum(len(lines_of(path)) for path in files(root, ROOMS, (".h",)))
-    test_lines = sum(len(lines_of(path)) for path in files(root, ("test",), (".cc", ".h")))
+    tests = [path for path in files(root, ("test",), (".cc", ".h", ".py", ".sh"))]
+    test_lines = sum(len(lines_of(path)) for path in tests)
     figures = [("median of a .cc file", statistics.median(sizes.values()), MEDIAN_FILE),
                ("p90 of .cc files", percentile(sizes.values(), 0.9), P90_FILE),
                ("p90 of functions", percentile([length for _, _, length in lengths], 0.9), P90_FUNCTION),

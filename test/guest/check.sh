@@ -21,8 +21,11 @@ esac
 (cd /mnt/image && find . -type f | sort | xargs sha256sum) >/tmp/seen
 cmp /guest/expected /tmp/seen || fail "file contents differ"
 say "$(wc -l </tmp/seen) files equal the image's, byte for byte"
-[ "$(chroot /mnt/image /bin/cat /etc/release)" = two ] || fail "a program of the image does not run from the mount"
-say "a program of the image runs from the mount"
+mkdir -p /mnt/upper /mnt/work /mnt/root # the image itself is mounted noexec; containers run from an overlay above it
+mount -t overlay overlay -o lowerdir=/mnt/image,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root || fail "overlay above the image"
+[ "$(chroot /mnt/root /bin/cat /etc/release)" = two ] || fail "a program of the image does not run"
+umount /mnt/root
+say "a program of the image runs from an overlay above the mount"
 floe umount /mnt/image >/tmp/umount.log 2>&1 || fail "floe umount"
 ! grep -q ' erofs ' /proc/mounts || fail "a mount is left"
 [ ! -e /sys/block/loop0/loop/backing_file ] || fail "loop0 is still in use"

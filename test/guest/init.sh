@@ -9,7 +9,7 @@ if [ "$1" != stage2 ]; then
   for name in /*; do
     case $name in /new | /proc | /sys | /dev) ;; *) cp -a "$name" /new/ && rm -rf "/removed$name" ;; esac
   done
-  mkdir -p /new/proc /new/sys /new/dev /new/run /new/tmp /new/var /new/root
+  mkdir -p /new/proc /new/sys /new/dev /new/run /new/tmp /new/var/tmp /new/var/lib /new/var/cache /new/root
   exec switch_root /new /init stage2
 fi
 mount -t proc proc /proc
