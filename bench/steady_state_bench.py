@@ -80,6 +80,7 @@ def manifest_of(layout):
 def main(name):
     with contextlib.ExitStack() as undo:
         work = undo.enter_context(tempfile.TemporaryDirectory(prefix="floe-bench-", dir="/var/tmp"))
+        os.chmod(work, 0o755)  # floe-fusefs reads the store as a user of its own
         path = lambda part: os.path.join(work, part)
         config = path("floe.toml")
         with open(config, "w") as out:
