@@ -71,6 +71,9 @@ void LazyOrigin::GetFirst(Handle handle, const ChunkId& id, const RequestOptions
               [this, handle, root, id, options,
                done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
                 if (!absl::IsNotFound(chunk.status())) {
+                  // Once done is called the store may go; its last owner must not be this thread of
+                  // it.
+                  handle.reset();
                   done(std::move(chunk));
                   return;
                 }
@@ -117,6 +120,7 @@ void LazyOrigin::TryRoots(Handle handle, std::vector<RootId> roots, const ChunkI
                   MutexLock lock(mutex_);
                   moved_to_ = root;
                 }
+                handle.reset();
                 done(std::move(chunk));
               });
 }
