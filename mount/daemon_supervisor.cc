@@ -93,11 +93,22 @@ class Supervisor : public DaemonSupervisor {
   absl::Status AdoptFusefs();
   void Note(Watched& watched, const absl::Status& status);
 
+  // Whether the keeper holds everything that the next floe-fusefs needs to go on.
+  enum class Holds {
+    kAll,
+    kLikely,   // a predecessor left it: floe-fusefs says again what it serves
+    kNothing,  // it is new, and floe-fusefs has not told it yet
+  };
   void Watch();
+  bool WantsRefill() const { return fusefs_.daemon.running() && holds_ != Holds::kAll; }
+  // The keeper's next chance to start or to be filled, or floe-fusefs' to start.
+  bool Due(const Watched& watched) const;
   void OnEnd(Watched& watched);
   void Restart(Watched& watched);
+  void Refill();
   absl::Status RestoreKeeper();
   absl::Status ReplaceDeadFuse();
+  void EndFuse();
   void StopWatching();
   absl::Status EndKeeper(SteadyTime deadline);
   void RemoveFiles();
@@ -108,6 +119,7 @@ class Supervisor : public DaemonSupervisor {
   const FusefsClient client_;
   UniqueFd lock_;
   UniqueFd stop_;
+  Holds holds_ = Holds::kAll;  // Begin's, then the watching thread's
   std::thread watcher_;
 
   mutable Mutex mutex_;
@@ -184,6 +196,8 @@ absl::Status Supervisor::AdoptFusefs() {
     Log(LogLevel::kInfo, "floe-fusefs adopted", {{"pid", found.pid()}, {"version", pong->version}});
     fusefs_.daemon = std::move(found);
     Note(fusefs_, absl::OkStatus());
+    holds_ = Holds::kLikely;
+    keeper_.next_start = Clock::Real().Now();
     return absl::OkStatus();
   }
   // Its requests stay in the kernel until the successor asks for them.
@@ -229,7 +243,9 @@ absl::Status Supervisor::EndKeeper(SteadyTime deadline) {
 
 void Supervisor::RemoveFiles() {
   for (const Watched* watched : {&keeper_, &fusefs_}) {
-    if (!watched->daemon.running()) unlink(watched->spec.socket.c_str());
+    // One that we did not come to adopt may serve it: without the socket nobody ever finds it.
+    if (watched->daemon.running() || ConnectUnix(watched->spec.socket).ok()) continue;
+    unlink(watched->spec.socket.c_str());
   }
   unlink(absl::StrCat(options_.runtime_dir, "/supervisor.lock").c_str());
   lock_.Reset();
@@ -241,26 +257,52 @@ void Supervisor::OnEnd(Watched& watched) {
   Log(LogLevel::kError, "daemon ended",
       {{"daemon", watched.spec.name}, {"pid", pid}, {"how", how}});
   watched.next_start = watched.backoff.Failed(Clock::Real().Now());
+  if (&watched == &keeper_) holds_ = Holds::kNothing;
   Note(watched, absl::UnavailableError(absl::StrCat("ended with ", how)));
 }
 
 // The connection itself lives on in our duplicate and in floe-fusefs', which also knows its images.
-// When floe-fusefs died too, nobody knows them any more.
 absl::Status Supervisor::RestoreKeeper() {
   FLOE_ASSIGN_OR_RETURN(const auto keeper, keeper::KeeperClient::Connect(keeper_.spec.socket));
   FLOE_RETURN_IF_ERROR(StoreFuse(*keeper, *fuse()));
-  if (!fusefs_.daemon.running()) return absl::OkStatus();
   FLOE_ASSIGN_OR_RETURN(const UniqueFd socket, ConnectUnix(keeper_.spec.socket));
   return client_.UseKeeper(socket.get(), Clock::Real().Now() + kPingPatience);
 }
 
+// Tried until it succeeds: a keeper that lacks something makes the next death of floe-fusefs a
+// loss.
+void Supervisor::Refill() {
+  const absl::Status status = RestoreKeeper();
+  if (status.ok()) {
+    holds_ = Holds::kAll;
+    keeper_.next_start = kNoDeadline;
+    return;
+  }
+  keeper_.next_start = Clock::Real().Now() + options_.longest_pause;
+  Log(LogLevel::kError, "floe-keeper does not hold yet what floe-fusefs serves",
+      {{"why", status.message()}});
+}
+
+// Every read that waits on it fails, and its mounts are dead.
+void Supervisor::EndFuse() {
+  const auto number = FuseConnectionNumber(fuse()->mount.get());
+  const absl::Status ended = number.ok() ? AbortFuseConnection(*number) : number.status();
+  Log(LogLevel::kError, "floe-keeper and floe-fusefs died together: containers of floe images end",
+      {{"connection", ended.ToString()}});
+}
+
 // An aborted connection (floe abort) serves nobody any more; its mounts are made anew by their
-// users.
+// users. Nor does one whose images and inode numbers nobody knows: served on, an old mount could
+// get the bytes of another image.
 absl::Status Supervisor::ReplaceDeadFuse() {
-  if (FuseAlive(*fuse())) return absl::OkStatus();
+  if (FuseAlive(*fuse())) {
+    if (holds_ != Holds::kNothing) return absl::OkStatus();
+    EndFuse();
+  }
   FLOE_ASSIGN_OR_RETURN(const auto keeper, keeper::KeeperClient::Connect(keeper_.spec.socket));
   FLOE_ASSIGN_OR_RETURN(FuseMount fresh, ReplaceFuse(*keeper));
   Log(LogLevel::kWarning, "the FUSE connection had ended; a new one was made");
+  holds_ = Holds::kAll;
   MutexLock lock(mutex_);
   fuse_ = std::make_shared<const FuseMount>(std::move(fresh));
   return absl::OkStatus();
@@ -269,7 +311,6 @@ absl::Status Supervisor::ReplaceDeadFuse() {
 void Supervisor::Restart(Watched& watched) {
   absl::Status status = &watched == &fusefs_ ? ReplaceDeadFuse() : absl::OkStatus();
   if (status.ok()) status = StartDaemon(watched);
-  if (status.ok() && &watched == &keeper_) status = RestoreKeeper();
   if (!status.ok()) {
     watched.next_start = watched.backoff.Failed(Clock::Real().Now());
     Log(LogLevel::kError, "daemon could not be started",
@@ -277,8 +318,14 @@ void Supervisor::Restart(Watched& watched) {
     return;
   }
   watched.next_start = kNoDeadline;
+  if (&watched == &keeper_ && WantsRefill()) Refill();
   MutexLock lock(mutex_);
   ++watched.state.restarts;
+}
+
+bool Supervisor::Due(const Watched& watched) const {
+  if (&watched == &keeper_) return !watched.daemon.running() || WantsRefill();
+  return !watched.daemon.running() && keeper_.daemon.running();  // which it needs
 }
 
 void Supervisor::Watch() {
@@ -287,9 +334,7 @@ void Supervisor::Watch() {
     std::vector<struct pollfd> events = {{stop_.get(), POLLIN, 0}};
     for (const Watched* watched : {&keeper_, &fusefs_}) {
       events.push_back({watched->daemon.running() ? watched->daemon.pidfd() : -1, POLLIN, 0});
-      // floe-fusefs waits for the keeper, which it needs.
-      const bool may_start = watched == &keeper_ || keeper_.daemon.running();
-      if (!watched->daemon.running() && may_start) next = std::min(next, watched->next_start);
+      if (Due(*watched)) next = std::min(next, watched->next_start);
     }
     int timeout = -1;
     if (next != kNoDeadline) {
@@ -302,9 +347,12 @@ void Supervisor::Watch() {
     if (events[1].revents != 0) OnEnd(keeper_);
     if (events[2].revents != 0) OnEnd(fusefs_);
     for (Watched* watched : {&keeper_, &fusefs_}) {
-      if (watched->daemon.running() || Clock::Real().Now() < watched->next_start) continue;
-      if (watched == &fusefs_ && !keeper_.daemon.running()) continue;
-      Restart(*watched);
+      if (!Due(*watched) || Clock::Real().Now() < watched->next_start) continue;
+      if (watched->daemon.running()) {
+        Refill();
+      } else {
+        Restart(*watched);
+      }
     }
   }
 }

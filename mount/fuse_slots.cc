@@ -28,8 +28,11 @@ absl::Status StoreFuse(keeper::KeeperClient& keeper, const FuseMount& fuse) {
 }
 
 absl::StatusOr<FuseMount> ReplaceFuse(keeper::KeeperClient& keeper) {
-  for (const char* slot :
-       {keeper::kFuseDeviceSlot, keeper::kFuseMountSlot, keeper::kFuseInitSlot}) {
+  std::vector<std::string> stale = {keeper::kFuseDeviceSlot, keeper::kFuseMountSlot,
+                                    keeper::kFuseInitSlot};
+  FLOE_ASSIGN_OR_RETURN(const auto images, keeper.List(keeper::kImageSlotPrefix));
+  for (const keeper::SlotInfo& image : images) stale.push_back(image.name);
+  for (const std::string& slot : stale) {
     const absl::Status gone = keeper.Delete(slot);
     if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
   }

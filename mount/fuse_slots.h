@@ -15,7 +15,8 @@ absl::StatusOr<FuseMount> LoadFuse(keeper::KeeperClient& keeper);
 absl::Status StoreFuse(keeper::KeeperClient& keeper, const FuseMount& fuse);
 
 // Makes a new connection and stores it. Whatever floe-fusefs saved about the old one's INIT goes,
-// so that it greets the kernel anew.
+// so that it greets the kernel anew, and so do the images, whose mounts ended with the old one: a
+// handle that is counted as open there would never be released. Inode numbers are counted on.
 absl::StatusOr<FuseMount> ReplaceFuse(keeper::KeeperClient& keeper);
 
 // False once the kernel has ended the connection.

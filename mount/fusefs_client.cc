@@ -50,6 +50,14 @@ absl::StatusOr<Answer> Unwrap(Answer answer) {
   return absl::Status(static_cast<absl::StatusCode>(reply.code()), reply.message());
 }
 
+// Asks the daemon that runs, once.
+absl::StatusOr<Answer> CallNow(const std::string& path, const control::Request& request,
+                               const std::vector<int>& descriptors, SteadyTime deadline) {
+  FLOE_ASSIGN_OR_RETURN(const UniqueFd socket, ConnectUnix(path));
+  FLOE_ASSIGN_OR_RETURN(Answer answer, Exchange(socket.get(), request, descriptors, deadline));
+  return Unwrap(std::move(answer));
+}
+
 // A daemon that ends in the middle is asked again once it is back: every request may be repeated.
 absl::StatusOr<Answer> Call(const std::string& path, const control::Request& request,
                             const std::vector<int>& descriptors, SteadyTime deadline) {
@@ -114,7 +122,7 @@ absl::StatusOr<std::vector<FusefsClient::Image>> FusefsClient::ListImages(
 absl::Status FusefsClient::UseKeeper(int keeper, SteadyTime deadline) const {
   control::Request request;
   request.mutable_use_keeper();
-  return Call(socket_path_, request, {keeper}, deadline).status();
+  return CallNow(socket_path_, request, {keeper}, deadline).status();
 }
 
 absl::Status FusefsClient::CheckManifest(int manifest, SteadyTime deadline) const {
@@ -134,11 +142,9 @@ absl::StatusOr<std::string> FusefsClient::Metrics(SteadyTime deadline) const {
 }
 
 absl::StatusOr<FusefsClient::Daemon> FusefsClient::Ping(SteadyTime deadline) const {
-  FLOE_ASSIGN_OR_RETURN(const UniqueFd socket, ConnectUnix(socket_path_));
   control::Request request;
   request.mutable_ping();
-  FLOE_ASSIGN_OR_RETURN(Answer exchanged, Exchange(socket.get(), request, {}, deadline));
-  FLOE_ASSIGN_OR_RETURN(const Answer answer, Unwrap(std::move(exchanged)));
+  FLOE_ASSIGN_OR_RETURN(const Answer answer, CallNow(socket_path_, request, {}, deadline));
   return Daemon{answer.reply.pong().pid(), answer.reply.pong().version()};
 }
 

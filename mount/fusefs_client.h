@@ -47,7 +47,8 @@ class FusefsClient {
   absl::Status CloseImage(const std::string& name, SteadyTime deadline) const;
   absl::StatusOr<std::vector<Image>> ListImages(SteadyTime deadline) const;
   // Makes the daemon put all that it keeps into the keeper behind `keeper` (a connected socket,
-  // borrowed), which it uses from then on.
+  // borrowed), which it uses from then on. Does not wait for one that is not there, or ends over
+  // it: the next one begins with what the keeper holds.
   absl::Status UseKeeper(int keeper, SteadyTime deadline) const;
   absl::Status CheckManifest(int manifest, SteadyTime deadline) const;
   // Prometheus' text form.

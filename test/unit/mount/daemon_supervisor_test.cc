@@ -26,7 +26,28 @@ using testing::FakeDaemons;
 using testing::In;
 using testing::Runs;
 
-class SupervisorTest : public testing::DaemonTest {};
+class SupervisorTest : public testing::DaemonTest {
+ protected:
+  // Lets floe-fusefs serve an image, which the keeper then has a slot for.
+  void OpenImage() {
+    const auto manifest = OpenFile(WriteManifest("image"), O_RDONLY);
+    ASSERT_TRUE(manifest.ok()) << manifest.status();
+    const auto opened = daemons_->fusefs().OpenImage("0a", manifest->get(), "", In(seconds(20)));
+    ASSERT_TRUE(opened.ok()) << opened.status();
+  }
+  std::unique_ptr<keeper::KeeperClient> Keeper() const {
+    return keeper::KeeperClient::Connect(temp_.path() + "/run/keeper.sock").value();
+  }
+  // False when it has none in time.
+  bool KeeperGetsTheImage() const {
+    const SteadyTime deadline = In(seconds(20));
+    while (Clock::Real().Now() < deadline) {
+      if (Keeper()->Get("image.0a").ok()) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
+};
 
 TEST_F(SupervisorTest, StartsBothAndShutdownEndsBoth) {
   Start();
@@ -117,6 +138,58 @@ TEST_F(SupervisorTest, KeeperIsStartedAgainWithTheConnection) {
             FuseConnectionNumber(daemons_->fuse()->mount.get()).value());
 }
 
+TEST_F(SupervisorTest, KeeperIsToldUntilFusefsCould) {
+  Start({"--refuse-keepers", "3"});
+  OpenImage();
+  const pid_t pid = daemons_->keeper_state().pid;
+  kill(pid, SIGKILL);
+  NextKeeper(pid);
+  EXPECT_TRUE(KeeperGetsTheImage());
+  EXPECT_EQ(daemons_->keeper_state().restarts, 1U);
+}
+
+TEST_F(SupervisorTest, AdoptedFusefsTellsTheKeeperAgain) {
+  Start();
+  OpenImage();
+  daemons_.reset();
+  ASSERT_TRUE(Keeper()->Delete("image.0a").ok());
+  Start();
+  EXPECT_TRUE(KeeperGetsTheImage());
+}
+
+// The new keeper knows neither images nor inode numbers of the old connection, and a floe-fusefs
+// that served it on would begin them anew.
+TEST_F(SupervisorTest, ConnectionEndsWithKeeperAndFusefsTogether) {
+  Start();
+  OpenImage();
+  const auto fuse = daemons_->fuse();
+  const pid_t keeper = daemons_->keeper_state().pid;
+  const pid_t fusefs = daemons_->fusefs_state().pid;
+  kill(fusefs, SIGSTOP);  // whoever comes first: it tells no keeper anything
+  kill(keeper, SIGKILL);
+  kill(fusefs, SIGKILL);
+  NextFusefs(fusefs);
+  EXPECT_NE(daemons_->keeper_state().pid, keeper);
+  EXPECT_NE(daemons_->fuse()->id, fuse->id);
+  EXPECT_TRUE(FuseAlive(*daemons_->fuse()));
+  EXPECT_FALSE(FuseAlive(*fuse));
+  EXPECT_FALSE(OpenFileAt(fuse->mount.get(), "0a", O_RDONLY).ok());
+}
+
+TEST_F(SupervisorTest, FailedStartLeavesARunningFusefsToBeFound) {
+  Start();
+  const pid_t fusefs = daemons_->fusefs_state().pid;
+  const pid_t keeper = daemons_->keeper_state().pid;
+  const auto fuse = daemons_->fuse();  // as a container does
+  daemons_.reset();
+  kill(keeper, SIGKILL);
+  SupervisorOptions options = FakeDaemons(temp_.path());
+  options.keeper_program = "/no/such/keeper";
+  ASSERT_FALSE(DaemonSupervisor::Start(options).ok());
+  Start();
+  EXPECT_FALSE(Runs(fusefs));
+}
+
 TEST_F(SupervisorTest, OtherVersionIsReplaced) {
   Start({"--version", "0.0.1"});
   const pid_t old = daemons_->fusefs_state().pid;
@@ -183,6 +256,7 @@ TEST_F(SupervisorTest, AbortedConnectionIsReplaced) {
   Start();
   const std::string id = daemons_->fuse()->id;
   const pid_t pid = daemons_->fusefs_state().pid;
+  OpenImage();
   // The INIT exchange first: a connection without one cannot be aborted into an end that anybody
   // sees.
   EXPECT_FALSE(OpenFileAt(daemons_->fuse()->mount.get(), "none", O_RDONLY).ok());
@@ -191,6 +265,7 @@ TEST_F(SupervisorTest, AbortedConnectionIsReplaced) {
   NextFusefs(pid);
   EXPECT_NE(daemons_->fuse()->id, id);
   EXPECT_TRUE(FuseAlive(*daemons_->fuse()));
+  EXPECT_EQ(Keeper()->List("image.")->size(), 0U);  // its handles are of the old connection
 }
 
 TEST(BackoffTest, FirstAtOnceThenDoubling) {

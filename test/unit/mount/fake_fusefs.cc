@@ -37,8 +37,12 @@ struct Served {
 
 class FakeFusefs {
  public:
-  FakeFusefs(std::string version, std::unique_ptr<keeper::KeeperClient> keeper, UniqueFd device)
-      : version_(std::move(version)), keeper_(std::move(keeper)), device_(std::move(device)) {}
+  FakeFusefs(std::string version, std::unique_ptr<keeper::KeeperClient> keeper, UniqueFd device,
+             int refusals)
+      : version_(std::move(version)),
+        keeper_(std::move(keeper)),
+        device_(std::move(device)),
+        refusals_(refusals) {}
 
   // What the one before served; then the kernel sends again what that one left without answer.
   void Restore() {
@@ -118,6 +122,7 @@ class FakeFusefs {
     return keeper_->Put(absl::StrCat(kPrefix, open.name()), AsBytes(text), {manifest});
   }
   absl::Status UseKeeper(int socket) {
+    if (refusals_-- > 0) return absl::UnavailableError("busy with other things");
     keeper_->Replace(UniqueFd(dup(socket)));
     MutexLock lock(mutex_);
     for (const auto& [name, served] : served_) {
@@ -155,6 +160,7 @@ class FakeFusefs {
   const UniqueFd device_;
   TinyFuse files_;
   std::atomic<int> opens_{0};
+  std::atomic<int> refusals_;  // of a new keeper, still to come
   Mutex mutex_;
   std::map<std::string, Served> served_ FLOE_GUARDED_BY(mutex_);
 };
@@ -170,7 +176,8 @@ int FakeFusefsMain(int argc, char** argv) {
   }
   auto keeper = keeper::KeeperClient::Connect(flags["--keeper"]).value();
   keeper::Slot slot = keeper->Get(keeper::kFuseDeviceSlot).value();
-  FakeFusefs fusefs(flags["--version"], std::move(keeper), std::move(slot.descriptors[0]));
+  FakeFusefs fusefs(flags["--version"], std::move(keeper), std::move(slot.descriptors[0]),
+                    std::atoi(flags["--refuse-keepers"].c_str()));
   fusefs.Restore();
   const UniqueFd listener = ListenUnix(flags["--control"], 0600).value();
   if (flags.count("--exit-late") > 0) {

@@ -14,6 +14,7 @@
 namespace floe::mount::testing {
 
 // Arguments: --control SOCKET --keeper SOCKET [--version V] [--exit CODE] [--exit-late CODE]
+//            [--refuse-keepers N]
 int FakeFusefsMain(int argc, char** argv);
 
 }  // namespace floe::mount::testing
