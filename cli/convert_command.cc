@@ -64,7 +64,8 @@ void AddOptions(CLI::App& command, ConvertFlags& flags) {
   command.add_option("--level", flags.level, "zstd level, 1 to 19")->check(CLI::Range(1, 19));
   command.add_option("--max-unpacked", flags.max_unpacked,
                      "Refuse images that unpack to more, such as 100GiB");
-  command.add_option("--max-entries", flags.max_entries, "Refuse images with more tar entries");
+  command.add_option("--max-entries", flags.max_entries,
+                     "Refuse images with more entries, directories that only paths name included");
   flags.transport.AddTo(command);
 }
 

@@ -44,7 +44,7 @@ struct LayerInput {
 // INVALID_ARGUMENT, and the text names layer, entry and limit.
 struct FlattenLimits {
   uint64_t max_unpacked_bytes = uint64_t{1} << 40;  // file data of all layers, holes included
-  uint64_t max_entries = 32'000'000;                // tar entries of all layers
+  uint64_t max_entries = 32'000'000;                // of all layers, implied directories included
   uint64_t max_xattr_bytes = uint64_t{256} << 20;   // names and values of all layers
   uint32_t max_path_bytes = 65'536;                 // one path
 };

@@ -63,8 +63,11 @@ absl::Status AddEntries(TarReader& reader, const FlattenOptions& options, Flatte
     const std::string what = absl::StrCat("entry \"", entry.name.substr(0, 300), "\"");
     FLOE_RETURN_IF_ERROR(
         Annotate(tally.AddEntry(entry.type == TarType::kRegular ? entry.size : 0, xattrs), what));
+    const uint64_t nodes = result.builder->tree().node_count();
     const absl::StatusOr<bool> has_data = result.builder->Add(entry, options.limits.max_path_bytes);
     if (!has_data.ok()) return Annotate(has_data.status(), what);
+    const uint64_t made = result.builder->tree().node_count() - nodes;
+    if (made > 1) FLOE_RETURN_IF_ERROR(Annotate(tally.AddImplied(made - 1), what));
     if (!*has_data) continue;
     Spool& spool = *result.spool;
     FLOE_RETURN_IF_ERROR(Annotate(reader.ReadData(entry,
@@ -124,10 +127,7 @@ absl::Status FlattenTally::AddEntry(uint64_t data, uint64_t xattrs) {
   MutexLock lock(mutex_);
   ++progress_.entries;
   xattr_bytes_ += xattrs;
-  if (progress_.entries > limits.max_entries) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the image has more than ", limits.max_entries, " entries"));
-  }
+  FLOE_RETURN_IF_ERROR(CheckEntries());
   if (xattr_bytes_ > limits.max_xattr_bytes) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the image has more than ", limits.max_xattr_bytes, " bytes of xattrs"));
@@ -138,6 +138,19 @@ absl::Status FlattenTally::AddEntry(uint64_t data, uint64_t xattrs) {
   }
   data_bytes_ += data;
   return absl::OkStatus();
+}
+
+absl::Status FlattenTally::AddImplied(uint64_t directories) {
+  MutexLock lock(mutex_);
+  implied_ += directories;
+  return CheckEntries();
+}
+
+absl::Status FlattenTally::CheckEntries() const {
+  const uint64_t limit = options_.limits.max_entries;
+  if (progress_.entries + implied_ <= limit) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the image has more than ", limit, " entries and directories without one"));
 }
 
 void FlattenTally::LayerDone() {

@@ -29,17 +29,21 @@ class FlattenTally {
   // RESOURCE_EXHAUSTED when one more entry, `data` more bytes of data or `xattrs` more bytes of
   // xattrs pass a limit.
   absl::Status AddEntry(uint64_t data, uint64_t xattrs) FLOE_EXCLUDES(mutex_);
+  // The same for directories that have no entry of their own, only others below them.
+  absl::Status AddImplied(uint64_t directories) FLOE_EXCLUDES(mutex_);
   void LayerDone() FLOE_EXCLUDES(mutex_);
 
   FlattenProgress progress() const FLOE_EXCLUDES(mutex_);
 
  private:
+  absl::Status CheckEntries() const FLOE_REQUIRES(mutex_);
   void Report() FLOE_REQUIRES(mutex_);
 
   const FlattenOptions& options_;
   CancelSource stop_;
   mutable Mutex mutex_;
   FlattenProgress progress_ FLOE_GUARDED_BY(mutex_);
+  uint64_t implied_ FLOE_GUARDED_BY(mutex_) = 0;
   uint64_t data_bytes_ FLOE_GUARDED_BY(mutex_) = 0;
   uint64_t xattr_bytes_ FLOE_GUARDED_BY(mutex_) = 0;
   uint64_t reported_ FLOE_GUARDED_BY(mutex_) = 0;

@@ -310,6 +310,18 @@ TEST_F(FlattenTest, LimitsHold) {
   EXPECT_EQ(code({hole.End()}), absl::StatusCode::kResourceExhausted);
 }
 
+// One header may name thousands of directories, and compresses to next to nothing.
+TEST_F(FlattenTest, DirectoriesWithoutAnEntryCountToo) {
+  TarMaker tar;
+  tar.File("a/b/c/f", "x").File("a/b/c/g", "y");
+  options_.limits.max_entries = 5;
+  EXPECT_TRUE(Image({tar.End()}).ok());
+  options_.limits.max_entries = 4;
+  const absl::Status refused = Image({tar.End()}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(refused.message().find("a/b/c"), std::string::npos) << refused;
+}
+
 TEST_F(FlattenTest, CancellingStopsReadingAndWriting) {
   TarMaker tar;
   tar.File("f", Mixed(8 << 20));
