@@ -177,22 +177,27 @@ void Session::Handle(ByteView message) {
   std::memcpy(&header, message.data(), sizeof header);
   const FuseRequest request{header.opcode, header.unique, header.nodeid, message,
                             message.subspan(sizeof header)};
-  auto call = std::make_shared<Call>(core_, header.unique);
   if (header.opcode == FUSE_INTERRUPT) {
     struct fuse_interrupt_in interrupt;
     if (request.body.size() < sizeof interrupt) return;
     std::memcpy(&interrupt, request.body.data(), sizeof interrupt);
-    if (const auto target = core_->Find(interrupt.unique)) {
-      target->Error(EINTR);
-    } else {
-      // Perhaps another thread has the request in hand and not tracked yet: the kernel asks again
-      // while it still waits, and ignores this otherwise.
-      call->Error(EAGAIN);
-    }
+    Interrupt(interrupt.unique);
     return;
   }
+  auto call = std::make_shared<Call>(core_, header.unique);
   if (header.opcode != FUSE_FORGET && header.opcode != FUSE_BATCH_FORGET) core_->Track(call);
   handler_(request, std::move(call));
+}
+
+// One that is not tracked is another thread's, whose own answer will then be refused, or was a dead
+// predecessor's, and nobody's now: to ask the kernel for the interrupt again (EAGAIN) would be to
+// spin until the connection ends. The kernel ignores what nobody waits for.
+void Session::Interrupt(uint64_t unique) {
+  if (const auto target = core_->Find(unique)) {
+    target->Error(EINTR);
+  } else {
+    core_->Reply(unique, EINTR, {});
+  }
 }
 
 absl::Status ResendRequests(int device) {

@@ -93,6 +93,7 @@ class Session {
           FuseHandler handler);
   void Loop();
   void Handle(ByteView message);
+  void Interrupt(uint64_t unique);
 
   const std::shared_ptr<SessionCore> core_;
   const UniqueFd stop_;

@@ -78,12 +78,14 @@ TEST_F(SessionTest, AnInterruptIsAnsweredAtOnceWhateverTheWorkStillDoes) {
   EXPECT_TRUE(kernel_.Silent());
 }
 
-TEST_F(SessionTest, AnInterruptOfSomethingUnknownIsTriedAgain) {
+// A predecessor took the request and died: nobody else will ever answer it.
+TEST_F(SessionTest, AnInterruptedRequestThatOnlyAPredecessorKnowsIsAnswered) {
   Start(1);
   kernel_.SendStruct(FUSE_INTERRUPT, 21, 0, fuse_interrupt_in{20});
   const FakeReply reply = kernel_.Receive();
-  EXPECT_EQ(reply.unique, 21u);
-  EXPECT_EQ(reply.error, EAGAIN);
+  EXPECT_EQ(reply.unique, 20u);
+  EXPECT_EQ(reply.error, EINTR);
+  EXPECT_TRUE(kernel_.Silent());
 }
 
 TEST_F(SessionTest, AfterStopNobodyHearsAnything) {
