@@ -12,82 +12,112 @@ using store::RequestOptions;
 using store::RootId;
 using store::StoreHandle;
 
-constexpr std::chrono::seconds kRememberFailure(1);
+constexpr std::chrono::seconds kTellAgain(1);
 
-std::shared_ptr<StoreHandle> LazyStore::IfOpen() const {
+StoreHandle* LazyStore::IfOpen() const {
   MutexLock lock(mutex_);
-  return handle_;
+  return handle_.get();
 }
 
-absl::StatusOr<std::shared_ptr<StoreHandle>> LazyStore::Open() {
+size_t LazyStore::opening() const {
+  MutexLock lock(mutex_);
+  return inside_;
+}
+
+absl::StatusOr<StoreHandle*> LazyStore::Open() {
+  uint64_t attempts;
+  {
+    MutexLock lock(mutex_);
+    attempts = attempts_;
+    ++inside_;
+  }
+  auto opened = OpenAfter(attempts);
+  MutexLock lock(mutex_);
+  --inside_;
+  return opened;
+}
+
+absl::StatusOr<StoreHandle*> LazyStore::OpenAfter(uint64_t attempts) {
   MutexLock opening(opening_);
   {
     MutexLock lock(mutex_);
-    if (handle_) return handle_;
-    if (!failure_.ok() && clock_.Now() - failed_at_ < kRememberFailure) return failure_;
+    if (handle_) return handle_.get();
+    if (attempts_ != attempts) return failure_;
   }
   auto opened = opener_();
   MutexLock lock(mutex_);
+  ++attempts_;
   if (opened.ok()) {
     Log(LogLevel::kInfo, "store opened", {{"store", address_}});
-    return handle_ = *std::move(opened);
+    handle_ = *std::move(opened);
+    return handle_.get();
   }
+  const bool first = failure_.ok();
   failure_ =
       absl::UnavailableError(absl::StrCat("store ", address_, ": ", opened.status().message()));
-  failed_at_ = clock_.Now();
-  Log(LogLevel::kWarning, "store not open", {{"reason", failure_.message()}});
+  if (first || clock_.Now() - told_at_ >= kTellAgain) {
+    Log(LogLevel::kWarning, "store not open", {{"reason", failure_.message()}});
+    told_at_ = clock_.Now();
+  }
   return failure_;
 }
 
 void LazyOrigin::Get(const ChunkId& id, const RequestOptions& options, GetCallback done) {
-  outstanding_.Begin();
-  GetCallback ended = [this, done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) {
-    done(std::move(chunk));
-    outstanding_.End();
-  };
-  if (auto handle = store_.IfOpen()) {
-    GetFirst(std::move(handle), id, options, std::move(ended));
+  if (StoreHandle* handle = store_.IfOpen()) {
+    GetFirst(*handle, id, options, std::move(done));
     return;
   }
-  blocking_.Run([this, id, options, ended = std::move(ended)]() mutable {
-    auto handle = store_.Open();
+  outstanding_.Begin();
+  blocking_.Run([this, id, options, done = std::move(done)]() mutable {
+    const auto handle = store_.Open();
     if (!handle.ok()) {
-      ended(handle.status());
+      done(handle.status());
     } else {
-      GetFirst(*std::move(handle), id, options, std::move(ended));
+      GetFirst(**handle, id, options, std::move(done));
     }
+    done = nullptr;
+    outstanding_.End();
   });
 }
 
-void LazyOrigin::GetFirst(Handle handle, const ChunkId& id, const RequestOptions& options,
+void LazyOrigin::Ask(StoreHandle& handle, const RootId& root, const ChunkId& id,
+                     const RequestOptions& options, GetCallback answered) {
+  outstanding_.Begin();
+  handle.Chunks(root)->Get(
+      id, options,
+      [this, answered = std::move(answered)](absl::StatusOr<FetchedChunk> chunk) mutable {
+        answered(std::move(chunk));
+        answered = nullptr;
+        outstanding_.End();
+      });
+}
+
+void LazyOrigin::GetFirst(StoreHandle& handle, const ChunkId& id, const RequestOptions& options,
                           GetCallback done) {
   RootId root = birth_root_;
   {
     MutexLock lock(mutex_);
     root = moved_to_.value_or(birth_root_);
   }
-  auto chunks = handle->Chunks(root);
-  chunks->Get(id, options,
-              [this, handle, root, id, options,
-               done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
-                if (!absl::IsNotFound(chunk.status())) {
-                  // Once done is called the store may go; its last owner must not be this thread of
-                  // it.
-                  handle.reset();
-                  done(std::move(chunk));
-                  return;
-                }
-                blocking_.Run([this, handle = std::move(handle), root, id, options,
-                               miss = chunk.status(), done = std::move(done)]() mutable {
-                  GetElsewhere(std::move(handle), root, id, options, std::move(miss),
-                               std::move(done));
-                });
-              });
+  Ask(handle, root, id, options,
+      [this, &handle, root, id, options,
+       done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
+        if (!absl::IsNotFound(chunk.status())) {
+          done(std::move(chunk));
+          return;
+        }
+        outstanding_.Begin();
+        blocking_.Run([this, &handle, root, id, options, miss = chunk.status(),
+                       done = std::move(done)]() mutable {
+          GetElsewhere(handle, root, id, options, std::move(miss), std::move(done));
+          outstanding_.End();
+        });
+      });
 }
 
-void LazyOrigin::GetElsewhere(Handle handle, const RootId& tried, const ChunkId& id,
+void LazyOrigin::GetElsewhere(StoreHandle& handle, const RootId& tried, const ChunkId& id,
                               const RequestOptions& options, absl::Status miss, GetCallback done) {
-  const auto roots = handle->Roots();
+  const auto roots = handle.Roots();
   if (!roots.ok()) {
     done(roots.status());
     return;
@@ -96,10 +126,10 @@ void LazyOrigin::GetElsewhere(Handle handle, const RootId& tried, const ChunkId&
   for (auto root = roots->rbegin(); root != roots->rend(); ++root) {
     if (root->readable() && root->id != tried) others.push_back(root->id);
   }
-  TryRoots(std::move(handle), std::move(others), id, options, std::move(miss), std::move(done));
+  TryRoots(handle, std::move(others), id, options, std::move(miss), std::move(done));
 }
 
-void LazyOrigin::TryRoots(Handle handle, std::vector<RootId> roots, const ChunkId& id,
+void LazyOrigin::TryRoots(StoreHandle& handle, std::vector<RootId> roots, const ChunkId& id,
                           const RequestOptions& options, absl::Status miss, GetCallback done) {
   if (roots.empty()) {
     done(std::move(miss));
@@ -107,22 +137,19 @@ void LazyOrigin::TryRoots(Handle handle, std::vector<RootId> roots, const ChunkI
   }
   const RootId root = roots.back();
   roots.pop_back();
-  auto chunks = handle->Chunks(root);
-  chunks->Get(id, options,
-              [this, handle, root, roots = std::move(roots), id, options, miss,
-               done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
-                if (absl::IsNotFound(chunk.status())) {
-                  TryRoots(std::move(handle), std::move(roots), id, options, std::move(miss),
-                           std::move(done));
-                  return;
-                }
-                if (chunk.ok()) {
-                  MutexLock lock(mutex_);
-                  moved_to_ = root;
-                }
-                handle.reset();
-                done(std::move(chunk));
-              });
+  Ask(handle, root, id, options,
+      [this, &handle, root, roots = std::move(roots), id, options, miss,
+       done = std::move(done)](absl::StatusOr<FetchedChunk> chunk) mutable {
+        if (absl::IsNotFound(chunk.status())) {
+          TryRoots(handle, std::move(roots), id, options, std::move(miss), std::move(done));
+          return;
+        }
+        if (chunk.ok()) {
+          MutexLock lock(mutex_);
+          moved_to_ = root;
+        }
+        done(std::move(chunk));
+      });
 }
 
 void LazyOrigin::Put(const store::VerifiedSealed&, const RequestOptions&, PutCallback done) {

@@ -16,8 +16,10 @@
 
 namespace floe::fusefs {
 
-// The store, opened once, on demand. A failed attempt is remembered for a second, so that a missing
-// store is not hammered. Thread safe.
+// The store, opened once, on demand, and its one owner on the read path. A store that is missing is
+// not hammered: one attempt at a time, whose end is the answer to all who came while it was under
+// way. Who comes later causes a new one, so a store that is back serves at once. Thread safe; must
+// not be destroyed on a thread of the store.
 class LazyStore {
  public:
   using Opener = std::function<absl::StatusOr<std::shared_ptr<store::StoreHandle>>()>;
@@ -25,20 +27,27 @@ class LazyStore {
       : address_(std::move(address)), opener_(std::move(opener)), clock_(clock) {}
 
   const std::string& address() const { return address_; }
-  // nullptr while it is not open.
-  std::shared_ptr<store::StoreHandle> IfOpen() const FLOE_EXCLUDES(mutex_);
+  // nullptr while it is not open. The handle lives as long as this.
+  store::StoreHandle* IfOpen() const FLOE_EXCLUDES(mutex_);
   // Blocks on I/O. UNAVAILABLE (try again) for whatever hinders: the operator may mend it.
-  absl::StatusOr<std::shared_ptr<store::StoreHandle>> Open() FLOE_EXCLUDES(mutex_, opening_);
+  absl::StatusOr<store::StoreHandle*> Open() FLOE_EXCLUDES(mutex_, opening_);
+  // How many are in Open() now: one of them attempts, the rest wait for it.
+  size_t opening() const FLOE_EXCLUDES(mutex_);
 
  private:
+  // `attempts` had ended when the caller came.
+  absl::StatusOr<store::StoreHandle*> OpenAfter(uint64_t attempts) FLOE_EXCLUDES(mutex_, opening_);
+
   const std::string address_;
   const Opener opener_;
   Clock& clock_;
   Mutex opening_;  // one attempt at a time
   mutable Mutex mutex_;
   std::shared_ptr<store::StoreHandle> handle_ FLOE_GUARDED_BY(mutex_);
-  absl::Status failure_ FLOE_GUARDED_BY(mutex_);
-  SteadyTime failed_at_ FLOE_GUARDED_BY(mutex_){};
+  size_t inside_ FLOE_GUARDED_BY(mutex_) = 0;      // calls of Open()
+  uint64_t attempts_ FLOE_GUARDED_BY(mutex_) = 0;  // that have ended
+  absl::Status failure_ FLOE_GUARDED_BY(mutex_);   // of the last one
+  SteadyTime told_at_ FLOE_GUARDED_BY(mutex_){};   // when a failure was last logged
 };
 
 // The chunks of one birth root; what that has not (any more) is looked for in the other readable
@@ -62,17 +71,19 @@ class LazyOrigin : public store::ChunkStore {
   std::string Name() const override;
 
  private:
-  using Handle = std::shared_ptr<store::StoreHandle>;
-
   // Asks the root that served the last moved chunk, or the birth root; then the others.
-  void GetFirst(Handle handle, const store::ChunkId& id, const store::RequestOptions& options,
-                GetCallback done) FLOE_EXCLUDES(mutex_);
+  void GetFirst(store::StoreHandle& handle, const store::ChunkId& id,
+                const store::RequestOptions& options, GetCallback done) FLOE_EXCLUDES(mutex_);
   // Blocks while it reads the log.
-  void GetElsewhere(Handle handle, const store::RootId& tried, const store::ChunkId& id,
-                    const store::RequestOptions& options, absl::Status miss, GetCallback done);
-  void TryRoots(Handle handle, std::vector<store::RootId> roots, const store::ChunkId& id,
-                const store::RequestOptions& options, absl::Status miss, GetCallback done)
-      FLOE_EXCLUDES(mutex_);
+  void GetElsewhere(store::StoreHandle& handle, const store::RootId& tried,
+                    const store::ChunkId& id, const store::RequestOptions& options,
+                    absl::Status miss, GetCallback done);
+  void TryRoots(store::StoreHandle& handle, std::vector<store::RootId> roots,
+                const store::ChunkId& id, const store::RequestOptions& options, absl::Status miss,
+                GetCallback done) FLOE_EXCLUDES(mutex_);
+  // Asks one root. `answered` counts as under way until it has returned.
+  void Ask(store::StoreHandle& handle, const store::RootId& root, const store::ChunkId& id,
+           const store::RequestOptions& options, GetCallback answered);
 
   LazyStore& store_;
   Executor& blocking_;

@@ -7,6 +7,7 @@
 #include "store/keys/key_directory.h"
 #include "store/origin/store_log.h"
 #include "test/fake/fake_chunk_store.h"
+#include "test/fake/fake_object_store.h"
 
 namespace floe::fusefs {
 namespace {
@@ -60,13 +61,82 @@ TEST_F(LazyOriginTest, AMissingStoreIsTriedAgainButNotHammered) {
   const absl::Status failed = GetBlocking(origin, chunk_.id()).status();
   EXPECT_TRUE(absl::IsUnavailable(failed)) << failed;
   EXPECT_NE(failed.message().find(Address()), std::string::npos);
-  EXPECT_FALSE(GetBlocking(origin, chunk_.id()).ok());
   EXPECT_EQ(attempts_, 1);
-  clock_.Advance(std::chrono::seconds(2));
+  // No time has passed: who comes after the failure does not get to hear of it again.
   const auto handle = MakeStore();
   // There now; this chunk is not.
   EXPECT_TRUE(absl::IsNotFound(GetBlocking(origin, chunk_.id()).status()));
   EXPECT_EQ(attempts_, 2);
+}
+
+TEST_F(LazyOriginTest, OneAttemptAnswersAllWhoWaitForIt) {
+  constexpr size_t kReaders = 8;
+  LazyStore* waited_for = nullptr;
+  LazyStore lazy(
+      Address(),
+      [&]() -> absl::StatusOr<std::shared_ptr<store::StoreHandle>> {
+        ++attempts_;
+        while (waited_for->opening() < kReaders) std::this_thread::yield();
+        return absl::NotFoundError("nothing there");
+      },
+      clock_);
+  waited_for = &lazy;
+  {
+    ThreadPool readers("readers", kReaders);
+    for (size_t i = 0; i < kReaders; ++i) {
+      readers.Run([&lazy] { EXPECT_TRUE(absl::IsUnavailable(lazy.Open().status())); });
+    }
+  }
+  EXPECT_EQ(attempts_, 1);
+  EXPECT_EQ(lazy.opening(), 0U);
+}
+
+// Keeps a copy of every callback it was given, as a thread of a store may for a while after the
+// call: what these own lives on in them.
+class KeepingStore : public store::FakeObjectStore {
+ public:
+  explicit KeepingStore(std::vector<GetCallback>& kept) : kept_(kept) {}
+  void Get(const std::string& name, uint64_t max_bytes, const store::RequestOptions& options,
+           GetCallback done) override {
+    kept_.push_back(done);
+    FakeObjectStore::Get(name, max_bytes, options, std::move(done));
+  }
+
+ private:
+  std::vector<GetCallback>& kept_;
+};
+
+TEST_F(LazyOriginTest, CallbacksOwnNothingOfTheStore) {
+  std::vector<store::ObjectStore::GetCallback> kept;
+  auto objects = std::make_shared<KeepingStore>(kept);
+  store::RootId old{}, active{};
+  old.fill(1);
+  active.fill(2);
+  store::LogEntry entry;
+  entry.seq = 1;
+  entry.transitions = {{old, store::RootState::kActive}};
+  ASSERT_TRUE(store::AppendLog(*objects, entry).ok());
+  entry.seq = 2;
+  entry.transitions = {{old, store::RootState::kRetired}, {active, store::RootState::kActive}};
+  ASSERT_TRUE(store::AppendLog(*objects, entry).ok());
+  auto roots = store::ReadLog(*objects);
+  ASSERT_TRUE(roots.ok()) << roots.status();
+  auto handle =
+      std::make_shared<store::StoreHandle>("fake", objects, store::StoreInfo{}, *std::move(roots));
+  ASSERT_TRUE(store::PutBlocking(*handle->Chunks(active), chunk_).ok());
+  const std::weak_ptr<store::ObjectStore> watched = objects;
+  objects.reset();
+  {
+    LazyStore lazy(
+        "fake", [&] { return std::exchange(handle, nullptr); }, clock_);
+    LazyOrigin here(lazy, blocking_, active), moved(lazy, blocking_, old);
+    EXPECT_TRUE(GetBlocking(here, chunk_.id()).ok());
+    EXPECT_TRUE(GetBlocking(moved, chunk_.id()).ok());
+    EXPECT_TRUE(absl::IsNotFound(GetBlocking(here, store::FakeSealedChunk(2).id()).status()));
+    EXPECT_FALSE(watched.expired());
+  }
+  EXPECT_GE(kept.size(), 6U);
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST_F(LazyOriginTest, AChunkThatMovedIsFoundInAnotherRoot) {
