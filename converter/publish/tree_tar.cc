@@ -136,13 +136,26 @@ class TreeWriter {
   Bytes buffer_;
 };
 
+// libarchive 3.6 writes the seconds, a point and the nanoseconds, also before 1970, where the
+// nanoseconds count forward from the second below: -1.5 s would become -2.5. So they are turned
+// round here; what lies less than a second before 1970 it cannot say, and loses its fraction.
+void SetTime(const erofs::Inode& inode, archive_entry* entry) {
+  if (inode.mtime >= 0 || inode.mtime_nsec == 0) {
+    archive_entry_set_mtime(entry, inode.mtime, inode.mtime_nsec);
+  } else if (inode.mtime == -1) {
+    archive_entry_set_mtime(entry, -1, 0);
+  } else {
+    archive_entry_set_mtime(entry, inode.mtime + 1, 1'000'000'000 - inode.mtime_nsec);
+  }
+}
+
 void TreeWriter::Describe(erofs::InodeId id, const std::string& name, archive_entry* entry) {
   const erofs::Inode& inode = tree_.inode(id);
   archive_entry_copy_pathname(entry, name.c_str());
   archive_entry_set_mode(entry, inode.mode);
   archive_entry_set_uid(entry, inode.uid);
   archive_entry_set_gid(entry, inode.gid);
-  archive_entry_set_mtime(entry, inode.mtime, inode.mtime_nsec);
+  SetTime(inode, entry);
   archive_entry_set_size(entry, inode.IsRegular() ? static_cast<la_int64_t>(inode.size) : 0);
   if (inode.IsSymlink()) {
     archive_entry_copy_symlink(entry, std::string(tree_.Target(inode)).c_str());

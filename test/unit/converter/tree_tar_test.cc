@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "converter/flatten/flatten.h"
 #include "converter/image/digest.h"
@@ -61,7 +62,7 @@ Tree OddTree() {
   Inode device = Made(S_IFCHR | 0660);
   device.rdev = erofs::MakeDevice(1, 300);
   const InodeId device_id = tree.Add(device);
-  const InodeId fifo_id = tree.Add(Made(S_IFIFO | 0600));
+  const InodeId fifo_id = tree.Add(Made(S_IFIFO | 0600, -2, 500'000'000));  // 1.5 s before 1970
   Inode directory = Made(S_IFDIR | 01777, 5, 1);
   directory.xattrs = tree.xattrs().Intern({{"user.dir", ""}});
   const InodeId directory_id = tree.Add(directory);
@@ -161,6 +162,49 @@ TEST_F(TreeTarTest, EverythingComesBackThroughTheFlattener) {
   Bytes data(file.size);
   ASSERT_TRUE(read(file.data, data).ok());
   EXPECT_TRUE(std::equal(data.begin(), data.end(), kData.begin() + 100));
+}
+
+// Two others read what was written: GNU tar and Python's tarfile.
+TEST_F(TreeTarTest, OthersReadTheSameTimesBefore1970) {
+  Tree tree;
+  tree.Add(Made(S_IFDIR | 0755, 0));
+  const InodeId early = tree.Add(Made(S_IFREG | 0644, -2, 500'000'000));     // -1.5 s
+  const InodeId far = tree.Add(Made(S_IFREG | 0644, -86'401, 999'999'999));  // 1 ns before a day
+  const InodeId whole = tree.Add(Made(S_IFREG | 0644, -3'600));              // an hour
+  const InodeId almost = tree.Add(Made(S_IFREG | 0644, -1, 250'000'000));    // -0.75 s
+  const InodeId late = tree.Add(Made(S_IFREG | 0644, 1'700'000'001, 5));
+  ASSERT_TRUE(tree.SetEntries(erofs::kRoot, {{"almost", almost},
+                                             {"early", early},
+                                             {"far", far},
+                                             {"late", late},
+                                             {"whole", whole}})
+                  .ok());
+  tree.CountLinks();
+  ASSERT_TRUE(WriteTreeLayer(tree, ReadData, file_.get(), {}).ok());
+  const Bytes layer = ReadWholeFd(file_.get(), 1 << 20).value();
+  // Extracted, not listed: GNU tar 1.34 lists -1.5 s as 23:59:59.5.
+  const auto tar = RunCommand({"tar", "--warning=no-timestamp", "--warning=no-unknown-keyword",
+                               "-xzf", "-", "-C", dir_.path()},
+                              AsText(layer));
+  ASSERT_TRUE(tar.ok() && tar->exit_code == 0) << tar.status();
+  const std::vector<std::pair<std::string, InodeId>> names = {
+      {"almost", almost}, {"early", early}, {"far", far}, {"late", late}, {"whole", whole}};
+  for (const auto& [name, id] : names) {
+    struct stat got {};
+    ASSERT_EQ(::lstat((dir_.path() + "/" + name).c_str(), &got), 0) << name;
+    EXPECT_EQ(got.st_mtim.tv_sec, tree.inode(id).mtime) << name;
+    EXPECT_EQ(got.st_mtim.tv_nsec, id == almost ? 0 : tree.inode(id).mtime_nsec) << name;
+  }
+  const auto python = RunCommand(
+      {"python3", "-c",
+       "import sys, tarfile\n"
+       "for entry in tarfile.open(fileobj=sys.stdin.buffer, mode='r|gz'):\n"
+       "  if entry.isfile(): print(entry.name, entry.pax_headers.get('mtime', entry.mtime))\n"},
+      AsText(layer));
+  ASSERT_TRUE(python.ok() && python->exit_code == 0) << python.status();
+  EXPECT_EQ(
+      python->output,
+      "almost -1\nearly -1.5\nfar -86400.000000001\nlate 1700000001.000000005\nwhole -3600\n");
 }
 
 TEST_F(TreeTarTest, TheSameTreeGivesTheSameBytes) {
