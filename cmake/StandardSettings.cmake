@@ -43,6 +43,10 @@ target_compile_options(floe_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
 # gcc 12 at -O2 sees overflows and unset values in libstdc++'s own vector, string and optional that are none (its bugs 105651, 105329, 80635).
 target_compile_options(floe_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict;-Wno-maybe-uninitialized>)
+if(FLOE_UNITY)
+  # gcc takes every file but the one it was started with for a header, and warns of what only headers do wrong.
+  target_compile_options(floe_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
 if(FLOE_DEV)
   target_compile_options(floe_warnings INTERFACE -Werror)
 endif()

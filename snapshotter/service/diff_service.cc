@@ -7,17 +7,17 @@
 
 namespace floe::snapshotter {
 
-namespace api = ::containerd::services::diff::v1;
+namespace diff_api = ::containerd::services::diff::v1;
 
-grpc::Status DiffService::Apply(grpc::ServerContext*, const api::ApplyRequest*,
-                                api::ApplyResponse*) {
+grpc::Status DiffService::Apply(grpc::ServerContext*, const diff_api::ApplyRequest*,
+                                diff_api::ApplyResponse*) {
   return runner_.Run("Apply", [] {
     return absl::UnimplementedError("floe does not unpack layers; containerd's differ does");
   });
 }
 
-grpc::Status DiffService::Diff(grpc::ServerContext* context, const api::DiffRequest* request,
-                               api::DiffResponse* response) {
+grpc::Status DiffService::Diff(grpc::ServerContext* context, const diff_api::DiffRequest* request,
+                               diff_api::DiffResponse* response) {
   return runner_.Run("Diff", [&]() -> absl::Status {
     DiffRequest from;
     from.left = FromMounts(request->left());
