@@ -201,9 +201,8 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
 }
 
 absl::StatusOr<Config> Config::Parse(absl::string_view text, const std::string& name) {
-  if (const std::optional<size_t> line = LineOfStrayCharacter(text)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ":", *line, ": characters beyond ASCII may stand in texts and comments only"));
+  if (const std::optional<TomlFault> fault = FaultBeforeParsing(text)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ":", fault->line, ": ", fault->reason));
   }
   toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()), name);
   if (!parsed) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 
 namespace floe {
@@ -31,22 +32,39 @@ size_t QuotedLength(absl::string_view text) {
   return text.size();
 }
 
+// `text` begins with the '[' of a table's header. True when a name or the closing ']' follows.
+bool NameFollows(absl::string_view text) {
+  size_t i = text.find_first_not_of(" \t", 1);
+  if (i != absl::string_view::npos && text[i] == '[') i = text.find_first_not_of(" \t", i + 1);
+  if (i == absl::string_view::npos) return true;  // the end of the file has an error of its own
+  const char c = text[i];
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '"' ||
+         c == '\'' || c == ']';
+}
+
 }  // namespace
 
-std::optional<size_t> LineOfStrayCharacter(absl::string_view toml) {
+std::optional<TomlFault> FaultBeforeParsing(absl::string_view toml) {
   size_t line = 1;
+  int depth = 0;  // of brackets and braces: inside them no header begins
+  bool line_begins = true;
   size_t i = absl::StartsWith(toml, "\xef\xbb\xbf") ? 3 : 0;  // a byte order mark may come first
   while (i < toml.size()) {
+    const char c = toml[i];
     size_t length = 1;
-    if (toml[i] == '#') {
+    if (c == '#') {
       length = std::min(toml.find('\n', i), toml.size()) - i;
-    } else if (toml[i] == '"' || toml[i] == '\'') {
+    } else if (c == '"' || c == '\'') {
       length = QuotedLength(toml.substr(i));
-    } else if (static_cast<unsigned char>(toml[i]) >= 0x80) {
-      return line;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      return TomlFault{line, "characters beyond ASCII may stand in texts and comments only"};
+    } else if (c == '[' && line_begins && depth == 0 && !NameFollows(toml.substr(i))) {
+      return TomlFault{line, "a table needs a name of letters, digits, - and _, or one in quotes"};
     }
+    depth = std::max(0, depth + (c == '[' || c == '{') - (c == ']' || c == '}'));
     length = std::min(length, toml.size() - i);
-    for (const char c : toml.substr(i, length)) line += c == '\n' ? 1 : 0;
+    for (const char passed : toml.substr(i, length)) line += passed == '\n' ? 1 : 0;
+    line_begins = c == '\n' || (line_begins && (c == ' ' || c == '\t' || c == '\r'));
     i += length;
   }
   return std::nullopt;

@@ -13,9 +13,13 @@
 
 namespace floe {
 
-// The line of the first character beyond ASCII that stands outside texts and comments, where TOML
-// knows none; nullopt when there is none. To be asked before toml::parse, whose version 3.3 runs
-// into undefined behaviour on some of them.
-std::optional<size_t> LineOfStrayCharacter(absl::string_view toml);
+// What toml++ 3.3 may not be given, since it asserts or runs into undefined behaviour there.
+struct TomlFault {
+  size_t line = 0;  // from 1
+  const char* reason = nullptr;
+};
+// To be asked before toml::parse: the first character beyond ASCII outside texts and comments, or
+// the first table header that begins with no name. nullopt: it can be parsed.
+std::optional<TomlFault> FaultBeforeParsing(absl::string_view toml);
 
 }  // namespace floe

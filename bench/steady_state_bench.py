@@ -87,6 +87,7 @@ def main(name):
             out.write('[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n' % (path("store"), path("keys")))
         env = {"FLOE_CONFIG": config}
         floe = os.path.join(BIN, "floe")
+        run(floe, "store", "init", "folder:%s" % path("store"), env=env)
         run(floe, "convert", "oci:%s" % os.path.join(IMAGES, name), "oci:%s" % path("converted"), env=env)
         for folder in ("floe", "ext4"):
             os.mkdir(path(folder))

@@ -250,9 +250,8 @@ std::vector<std::string> DirectoriesFor(const std::string& hosts_dir, const std:
 
 absl::StatusOr<std::vector<HostConfig>> ParseHostsToml(absl::string_view text,
                                                        const std::string& directory) {
-  if (const std::optional<size_t> line = LineOfStrayCharacter(text)) {
-    return Bad(directory, absl::StrCat("line ", *line, ": characters beyond ASCII may stand in ",
-                                       "texts and comments only"));
+  if (const std::optional<TomlFault> fault = FaultBeforeParsing(text)) {
+    return Bad(directory, absl::StrCat("line ", fault->line, ": ", fault->reason));
   }
   const toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()));
   if (!parsed) {

@@ -10,7 +10,7 @@ TEST(ConfigTomlTest, TextsAndCommentsMayHoldAnything) {
   for (const char* toml : {"", "a = 1", "# ç\n", "a = \"ç\"", "a = 'ç'", "a = \"\\\"ç\"",
                            "a = '''\nç'ç''\n'''", "a = \"\"\"\nç\"\\\"\"\"ç\n\"\"\"", "\"ç\" = 1",
                            "\xef\xbb\xbf# first", "a = 1 # \"ç", "a = '\\' # ç", "a = \"ç"}) {
-    EXPECT_EQ(LineOfStrayCharacter(toml), std::nullopt) << toml;
+    EXPECT_FALSE(FaultBeforeParsing(toml).has_value()) << toml;
   }
 }
 
@@ -26,7 +26,29 @@ TEST(ConfigTomlTest, ElsewhereTheLineIsNamed) {
                                                   {"a = \"\"ç", 1},
                                                   {"a = '''x'''''ç", 1},
                                                   {"a = \"unclosed\nç\n", 2}};
-  for (const auto& [toml, line] : cases) EXPECT_EQ(LineOfStrayCharacter(toml), line) << toml;
+  for (const auto& [toml, line] : cases) {
+    const std::optional<TomlFault> fault = FaultBeforeParsing(toml);
+    ASSERT_TRUE(fault.has_value()) << toml;
+    EXPECT_EQ(fault->line, line) << toml;
+  }
+}
+
+// toml++ ends the program on these.
+TEST(ConfigTomlTest, AHeaderWithoutANameIsFound) {
+  const std::pair<const char*, size_t> cases[] = {
+      {"[+]", 1}, {"a = 1\n [\x11\nb = 2", 2}, {"[[.a]]", 1}, {"[\n]", 1}, {"x = [1]\n[ [ =]", 2}};
+  for (const auto& [toml, line] : cases) {
+    const std::optional<TomlFault> fault = FaultBeforeParsing(toml);
+    ASSERT_TRUE(fault.has_value()) << toml;
+    EXPECT_EQ(fault->line, line) << toml;
+  }
+}
+
+TEST(ConfigTomlTest, BracketsInsideValuesAreNoHeaders) {
+  for (const char* toml : {"x = [\n  [{a = 1}],\n [+1],\n]\n[ a ]\n[[\"b\"]]",
+                           "x = \"\"\"\n[+\n\"\"\"", "# [+]\n[a.b]", "[", "[ ]"}) {
+    EXPECT_FALSE(FaultBeforeParsing(toml).has_value()) << toml;
+  }
 }
 
 }  // namespace
