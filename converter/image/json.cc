@@ -8,6 +8,29 @@
 namespace floe::converter {
 namespace {
 
+constexpr size_t kMaxNesting = 100;
+
+// Whether a value lies inside more than kMaxNesting others. What copies, writes or frees a document
+// calls itself once a level, and an attacker's document must not choose how deep our stack is.
+bool NestsTooDeep(ByteView text) {
+  size_t depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const uint8_t c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxNesting) return true;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 absl::Status WrongType(absl::string_view what, absl::string_view name, absl::string_view wanted) {
   return absl::InvalidArgumentError(absl::StrCat(what, ": \"", name, "\" is not ", wanted));
 }
@@ -22,6 +45,10 @@ const nlohmann::json* Find(const nlohmann::json& object, const char* name) {
 }  // namespace
 
 absl::StatusOr<nlohmann::json> ParseJsonObject(ByteView text, absl::string_view what) {
+  if (NestsTooDeep(text)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": values nested more than ", kMaxNesting, " deep"));
+  }
   nlohmann::json json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
   if (json.is_discarded()) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": not valid JSON"));

@@ -14,7 +14,8 @@
 
 namespace floe::converter {
 
-// INVALID_ARGUMENT, beginning with `what`, unless `text` is one JSON object.
+// INVALID_ARGUMENT, beginning with `what`, unless `text` is one JSON object that is nested no
+// deeper than documents are, so that it can be copied and written without thought.
 absl::StatusOr<nlohmann::json> ParseJsonObject(ByteView text, absl::string_view what);
 
 // The text of a member, "" when it is absent or null.

@@ -217,6 +217,22 @@ TEST(ConfigTest, WrongMembersAreNamed) {
   }
 }
 
+// What copies or writes a parsed document calls itself once a level.
+TEST(ConfigTest, NestingThatNoDocumentHasIsRefused) {
+  const auto nested = [](size_t levels) {
+    return R"({"rootfs": {"type": "layers", "diff_ids": []}, "z": "\"[[[[\\", "x": )" +
+           std::string(levels, '[') + std::string(levels, ']') + "}";
+  };
+  const auto fits = ImageConfig::Parse(AsBytes(nested(99)));
+  ASSERT_TRUE(fits.ok()) << fits.status();
+  EXPECT_FALSE(ImageConfig(*fits).Serialize().empty());
+  for (const size_t levels : {size_t{100}, size_t{3'000'000}}) {
+    const auto refused = ImageConfig::Parse(AsBytes(nested(levels)));
+    ASSERT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << levels;
+    EXPECT_NE(refused.status().message().find("nested"), std::string::npos) << refused.status();
+  }
+}
+
 TEST(MediaTypesTest, CompressionOfLayers) {
   EXPECT_EQ(CompressionOf(kOciLayer), LayerCompression::kNone);
   EXPECT_EQ(CompressionOf(kOciLayerGzip), LayerCompression::kGzip);
