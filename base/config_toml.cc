@@ -42,19 +42,28 @@ bool NameFollows(absl::string_view text) {
          c == '\'' || c == ']';
 }
 
+// A quote in the middle of a word is part of it for toml++, and what follows is no text.
+bool TextMayFollow(absl::string_view before) {
+  const size_t last = before.find_last_not_of(" \t");
+  return last == absl::string_view::npos ||
+         absl::string_view("\n=[{,.").find(before[last]) != absl::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<TomlFault> FaultBeforeParsing(absl::string_view toml) {
   size_t line = 1;
   int depth = 0;  // of brackets and braces: inside them no header begins
   bool line_begins = true;
-  size_t i = absl::StartsWith(toml, "\xef\xbb\xbf") ? 3 : 0;  // a byte order mark may come first
+  if (absl::StartsWith(toml, "\xef\xbb\xbf")) toml.remove_prefix(3);  // a byte order mark
+  size_t i = 0;
   while (i < toml.size()) {
     const char c = toml[i];
     size_t length = 1;
     if (c == '#') {
       length = std::min(toml.find('\n', i), toml.size()) - i;
     } else if (c == '"' || c == '\'') {
+      if (!TextMayFollow(toml.substr(0, i))) return TomlFault{line, "no text may begin here"};
       length = QuotedLength(toml.substr(i));
     } else if (static_cast<unsigned char>(c) >= 0x80) {
       return TomlFault{line, "characters beyond ASCII may stand in texts and comments only"};

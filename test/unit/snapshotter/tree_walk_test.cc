@@ -118,7 +118,7 @@ TEST_F(TreeWalkTest, RemovingFollowsNoLink) {
 
 TEST_F(TreeWalkTest, RemovingLeavesMountedFileSystemsAlone) {
   ASSERT_TRUE(MakeDirectories(Path("victim/mnt")).ok());
-  if (mount("tmpfs", Path("victim/mnt").c_str(), "tmpfs", 0, nullptr) != 0) {
+  if (::mount("tmpfs", Path("victim/mnt").c_str(), "tmpfs", 0, nullptr) != 0) {
     GTEST_SKIP() << "mount(2) is not allowed here";
   }
   WriteText(Path("victim/mnt/precious"), "x");

@@ -10,7 +10,7 @@
 namespace floe::converter {
 namespace {
 
-constexpr size_t kBlock = store::kBlockBytes;
+constexpr size_t kBlockSize = store::kBlockBytes;
 
 BlockHash Hash(uint64_t seed = 1) {
   std::mt19937_64 random(seed);
@@ -21,7 +21,7 @@ BlockHash Hash(uint64_t seed = 1) {
 
 Bytes RandomBytes(size_t blocks, uint64_t seed) {
   std::mt19937_64 random(seed);
-  Bytes bytes(blocks * kBlock);
+  Bytes bytes(blocks * kBlockSize);
   for (size_t i = 0; i < bytes.size(); i += 8) {
     const uint64_t word = random() | 1;  // no zero block by chance
     std::memcpy(bytes.data() + i, &word, sizeof word);
@@ -45,8 +45,8 @@ std::vector<Cut> Chunks(ByteView image, size_t piece, const BlockHash& hash,
     pool.Give(std::move(chunk.data));
     return absl::OkStatus();
   });
-  for (size_t at = 0; at < image.size(); at += piece * kBlock) {
-    const size_t length = std::min(piece * kBlock, image.size() - at);
+  for (size_t at = 0; at < image.size(); at += piece * kBlockSize) {
+    const size_t length = std::min(piece * kBlockSize, image.size() - at);
     EXPECT_TRUE(chunker.Data(image.subspan(at, length)).ok());
   }
   EXPECT_TRUE(chunker.Finish().ok());
@@ -58,7 +58,7 @@ Bytes Rebuild(const std::vector<Cut>& cuts, size_t size) {
   Bytes image(size, 0);
   for (const Cut& cut : cuts) {
     std::copy(cut.data.begin(), cut.data.end(),
-              image.begin() + static_cast<ptrdiff_t>(cut.first_block * kBlock));
+              image.begin() + static_cast<ptrdiff_t>(cut.first_block * kBlockSize));
   }
   return image;
 }
@@ -81,7 +81,7 @@ TEST(ChunkerTest, ChunksCoverTheImageWithinTheSizes) {
   uint64_t next = 0;
   for (const Cut& cut : cuts) {
     EXPECT_EQ(cut.first_block, next);
-    next += cut.data.size() / kBlock;
+    next += cut.data.size() / kBlockSize;
     EXPECT_LE(cut.data.size(), 1u << 20);
     if (next != 20000) {
       EXPECT_GE(cut.data.size(), 1u << 16);
@@ -94,8 +94,8 @@ TEST(ChunkerTest, ChunksCoverTheImageWithinTheSizes) {
 
 TEST(ChunkerTest, PiecesDoNotMatter) {
   Bytes image = RandomBytes(3000, 2);
-  std::fill(image.begin() + 100 * kBlock, image.begin() + 300 * kBlock, 0);
-  std::fill(image.begin() + 500 * kBlock, image.begin() + 507 * kBlock, 0);
+  std::fill(image.begin() + 100 * kBlockSize, image.begin() + 300 * kBlockSize, 0);
+  std::fill(image.begin() + 500 * kBlockSize, image.begin() + 507 * kBlockSize, 0);
   const BlockHash hash = Hash();
   const std::vector<Cut> cuts = Chunks(image, 1, hash);
   EXPECT_EQ(cuts, Chunks(image, 7, hash));
@@ -108,7 +108,7 @@ TEST(ChunkerTest, ToldZerosAreLikeZeroBytes) {
   const BlockHash hash = Hash();
   for (const size_t zeros : {1u, 15u, 16u, 17u, 300u}) {
     Bytes image = before;
-    image.resize(image.size() + zeros * kBlock);
+    image.resize(image.size() + zeros * kBlockSize);
     image.insert(image.end(), after.begin(), after.end());
     std::vector<Cut> told;
     BufferPool pool(1 << 20);
@@ -117,7 +117,7 @@ TEST(ChunkerTest, ToldZerosAreLikeZeroBytes) {
       return absl::OkStatus();
     });
     ASSERT_TRUE(chunker.Data(before).ok());
-    ASSERT_TRUE(chunker.Zeros(zeros * kBlock).ok());
+    ASSERT_TRUE(chunker.Zeros(zeros * kBlockSize).ok());
     ASSERT_TRUE(chunker.Data(after).ok());
     ASSERT_TRUE(chunker.Finish().ok());
     EXPECT_EQ(told, Chunks(image, 64, hash)) << zeros;
@@ -127,44 +127,44 @@ TEST(ChunkerTest, ToldZerosAreLikeZeroBytes) {
 
 TEST(ChunkerTest, LongRunsOfZerosAreInNoChunk) {
   Bytes image = RandomBytes(1000, 5);
-  std::fill(image.begin(), image.begin() + 50 * kBlock, 0);
-  std::fill(image.begin() + 400 * kBlock, image.begin() + 416 * kBlock, 0);
-  std::fill(image.begin() + 990 * kBlock, image.end(), 0);
+  std::fill(image.begin(), image.begin() + 50 * kBlockSize, 0);
+  std::fill(image.begin() + 400 * kBlockSize, image.begin() + 416 * kBlockSize, 0);
+  std::fill(image.begin() + 990 * kBlockSize, image.end(), 0);
   const std::vector<Cut> cuts = Chunks(image, 64, Hash());
   EXPECT_EQ(Rebuild(cuts, image.size()), image);
   size_t bytes = 0;
   for (const Cut& cut : cuts) {
     EXPECT_FALSE(IsZeroBlock(cut.data.data()));
-    EXPECT_FALSE(IsZeroBlock(cut.data.data() + cut.data.size() - kBlock));
+    EXPECT_FALSE(IsZeroBlock(cut.data.data() + cut.data.size() - kBlockSize));
     bytes += cut.data.size();
   }
-  EXPECT_EQ(bytes, (1000 - 50 - 16 - 10) * kBlock);
+  EXPECT_EQ(bytes, (1000 - 50 - 16 - 10) * kBlockSize);
 }
 
 TEST(ChunkerTest, AnImageOfZerosHasNoChunk) {
-  EXPECT_TRUE(Chunks(Bytes(100 * kBlock, 0), 10, Hash()).empty());
+  EXPECT_TRUE(Chunks(Bytes(100 * kBlockSize, 0), 10, Hash()).empty());
   EXPECT_TRUE(Chunks({}, 10, Hash()).empty());
 }
 
 TEST(ChunkerTest, ZerosNeverMakeAChunkTooLong) {
-  const ChunkerParameters small{kBlock, 2 * kBlock, 8 * kBlock};
+  const ChunkerParameters small{kBlockSize, 2 * kBlockSize, 8 * kBlockSize};
   std::mt19937_64 random(6);
   Bytes image = RandomBytes(4000, 6);
   for (size_t block = 0; block < 4000; ++block) {
     if (random() % 3 == 0) {
-      std::fill_n(image.begin() + static_cast<ptrdiff_t>(block * kBlock), kBlock, 0);
+      std::fill_n(image.begin() + static_cast<ptrdiff_t>(block * kBlockSize), kBlockSize, 0);
     }
   }
   const std::vector<Cut> cuts = Chunks(image, 13, Hash(), small);
   EXPECT_EQ(Rebuild(cuts, image.size()), image);
-  for (const Cut& cut : cuts) EXPECT_LE(cut.data.size(), 8 * kBlock);
+  for (const Cut& cut : cuts) EXPECT_LE(cut.data.size(), 8 * kBlockSize);
 }
 
 TEST(ChunkerTest, BoundariesFindEachOtherAgainAfterAnInsertion) {
   const Bytes image = RandomBytes(8000, 7);
   const Bytes inserted = RandomBytes(3, 8);
   Bytes changed = image;
-  changed.insert(changed.begin() + 100 * kBlock, inserted.begin(), inserted.end());
+  changed.insert(changed.begin() + 100 * kBlockSize, inserted.begin(), inserted.end());
   const BlockHash hash = Hash();
   std::set<Bytes> before;
   for (Cut& cut : Chunks(image, 64, hash)) before.insert(std::move(cut.data));

@@ -13,7 +13,7 @@
 namespace floe::converter {
 namespace {
 
-Bytes Manifest() {
+Bytes TextManifest() {
   const absl::string_view text = "FLOEMAN1 and some more";
   return Bytes(text.begin(), text.end());
 }
@@ -25,7 +25,7 @@ class TinyImageTest : public ::testing::Test {
     selection_.emplace(*SelectImages(memory_, {}));
   }
   const SourceImage& source() const { return selection_->images[0]; }
-  TinyImage Build() const { return *BuildTinyImage(source(), Manifest(), "1d", "c0"); }
+  TinyImage Build() const { return *BuildTinyImage(source(), TextManifest(), "1d", "c0"); }
 
   fake::MemorySource memory_;
   std::optional<Selection> selection_;
@@ -41,7 +41,7 @@ TEST_F(TinyImageTest, IsAnOrdinaryImageOfOneLayer) {
   ASSERT_EQ(manifest->layers.size(), 1u);
   EXPECT_EQ(manifest->layers[0].digest, DigestOf(image.layer.bytes));
   EXPECT_EQ(config->diff_ids(), std::vector<std::string>{image.diff_id});
-  EXPECT_EQ(image.diff_id, DigestOf(TinyLayerTar(Manifest())));
+  EXPECT_EQ(image.diff_id, DigestOf(TinyLayerTar(TextManifest())));
   size_t with_layer = 0;
   for (const HistoryEntry& entry : config->history()) with_layer += entry.empty_layer ? 0 : 1;
   EXPECT_EQ(with_layer, 1u);
@@ -76,7 +76,7 @@ TEST_F(TinyImageTest, SameInputSameBytes) {
 TEST_F(TinyImageTest, ConvertingADescendantOfAConvertedImageLeavesOneHint) {
   SourceImage again = source();
   again.config = *ImageConfig::Parse(Build().config.bytes);
-  const TinyImage second = *BuildTinyImage(again, Manifest(), "1d", "c0");
+  const TinyImage second = *BuildTinyImage(again, TextManifest(), "1d", "c0");
   const auto config = *ImageConfig::Parse(second.config.bytes);
   size_t hints = 0;
   for (const auto& entry : config.history()) hints += entry.created_by == kHistoryCreatedBy;
@@ -92,7 +92,7 @@ TEST_F(TinyImageTest, IndexKeepsPlatformsAndDropsTheRest) {
   const Selection all = *SelectImages(memory_, {{}, true});
   std::vector<TinyImage> images;
   for (const SourceImage& image : all.images) {
-    images.push_back(*BuildTinyImage(image, Manifest(), "1d", "c0"));
+    images.push_back(*BuildTinyImage(image, TextManifest(), "1d", "c0"));
   }
   const Document document = BuildIndex(all, images);
   const auto index = ParseIndex(document.bytes, kOciIndex);
@@ -109,7 +109,7 @@ TEST_F(TinyImageTest, ManifestComesBackOutOfThePublishedImage) {
   fake::MemorySource published;
   published.Add(kOciLayerGzip, AsText(image.layer.bytes));
   const auto manifest = *ParseManifest(image.manifest.bytes, kOciManifest);
-  EXPECT_EQ(*ReadFloeManifest(published, manifest), Manifest());
+  EXPECT_EQ(*ReadFloeManifest(published, manifest), TextManifest());
   const auto ordinary = ReadFloeManifest(memory_, source().manifest).status();
   EXPECT_EQ(ordinary.code(), absl::StatusCode::kNotFound);
   EXPECT_NE(ordinary.message().find("3 layers"), std::string::npos);

@@ -14,7 +14,7 @@
 namespace floe::converter {
 namespace {
 
-Bytes Manifest(size_t size = 1000) {
+Bytes SampleManifest(size_t size = 1000) {
   Bytes bytes(size);
   for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i * 131 + (i >> 8));
   std::copy(store::kManifestMagic, store::kManifestMagic + 8, bytes.begin());
@@ -28,15 +28,15 @@ absl::StatusOr<Bytes> FromLayer(Bytes layer) {
 
 TEST(TinyLayerTest, ReadsBackAtEverySize) {
   for (const size_t size : {8, 511, 512, 513, 65535, 65536, 300'000}) {
-    const auto manifest = FromLayer(GzipStored(TinyLayerTar(Manifest(size))));
+    const auto manifest = FromLayer(GzipStored(TinyLayerTar(SampleManifest(size))));
     ASSERT_TRUE(manifest.ok()) << manifest.status();
-    EXPECT_EQ(*manifest, Manifest(size));
-    EXPECT_EQ(*FromLayer(TinyLayerTar(Manifest(size))), Manifest(size));
+    EXPECT_EQ(*manifest, SampleManifest(size));
+    EXPECT_EQ(*FromLayer(TinyLayerTar(SampleManifest(size))), SampleManifest(size));
   }
 }
 
 TEST(TinyLayerTest, SystemToolsReadIt) {
-  const Bytes layer = GzipStored(TinyLayerTar(Manifest(70'000)));
+  const Bytes layer = GzipStored(TinyLayerTar(SampleManifest(70'000)));
   const auto listing = RunCommand({"tar", "--utc", "--numeric-owner", "-tvzf", "-"}, AsText(layer));
   ASSERT_TRUE(listing.ok()) << listing.status();
   EXPECT_EQ(listing->exit_code, 0);
@@ -44,12 +44,12 @@ TEST(TinyLayerTest, SystemToolsReadIt) {
             "drwxr-xr-x 0/0               0 1970-01-01 00:00 .floe/\n"
             "-r--r--r-- 0/0           70000 1970-01-01 00:00 .floe/manifest\n");
   const auto bytes = RunCommand({"tar", "-xzOf", "-", ".floe/manifest"}, AsText(layer));
-  EXPECT_EQ(Bytes(bytes->output.begin(), bytes->output.end()), Manifest(70'000));
+  EXPECT_EQ(Bytes(bytes->output.begin(), bytes->output.end()), SampleManifest(70'000));
 }
 
 // The digest is part of what users sign and pin: it may never change by itself.
 TEST(TinyLayerTest, BytesAreForEver) {
-  EXPECT_EQ(DigestOf(GzipStored(TinyLayerTar(Manifest()))),
+  EXPECT_EQ(DigestOf(GzipStored(TinyLayerTar(SampleManifest()))),
             "sha256:7b1b7b0389e950bba5bb3fe6dffd3a23b48fc4c89c800c75a86edd23fa243693");
 }
 
@@ -86,12 +86,12 @@ TEST(TinyLayerTest, OtherWritersAndOtherContents) {
         {"sh", "-c",
          absl::StrCat("d=$(mktemp -d) && cd $d && trap 'rm -rf $d' EXIT && cat > m && { ", c.script,
                       "; }")},
-        AsText(Manifest()));
+        AsText(SampleManifest()));
     ASSERT_TRUE(layer.ok()) << layer.status();
     const auto manifest = FromLayer(Bytes(layer->output.begin(), layer->output.end()));
     EXPECT_EQ(manifest.ok(), c.ours) << c.script << ": " << manifest.status();
     if (c.ours) {
-      EXPECT_EQ(*manifest, Manifest()) << c.script;
+      EXPECT_EQ(*manifest, SampleManifest()) << c.script;
     } else {
       EXPECT_EQ(manifest.status().code(), absl::StatusCode::kNotFound) << c.script;
     }
@@ -99,7 +99,7 @@ TEST(TinyLayerTest, OtherWritersAndOtherContents) {
 }
 
 TEST(TinyLayerTest, TruncationIsNeverAManifest) {
-  const Bytes layer = GzipStored(TinyLayerTar(Manifest(600)));
+  const Bytes layer = GzipStored(TinyLayerTar(SampleManifest(600)));
   for (size_t length = 0; length < 1500; length += 7) {
     EXPECT_FALSE(FromLayer(Bytes(layer.begin(), layer.begin() + length)).ok()) << length;
   }

@@ -25,7 +25,7 @@ using fake::ServerAnswer;
 using fake::ServerRequest;
 using Answer = std::optional<ServerAnswer>;
 
-std::string Pattern(size_t size) {
+std::string BlobText(size_t size) {
   std::string text(size, '\0');
   for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 2654435761u >> 13);
   return text;
@@ -108,7 +108,7 @@ TEST_F(RegistryTest, MissingNamesAreNotFound) {
 }
 
 TEST_F(RegistryTest, ABlobSurvivesBreaksWhereverTheyCome) {
-  const std::string blob = Pattern(5 << 20);
+  const std::string blob = BlobText(5 << 20);
   int breaks = 0;
   fake::Registry registry([&](const ServerRequest& request) -> Answer {
     if (!absl::StrContains(request.path, "/blobs/")) return std::nullopt;
@@ -130,7 +130,7 @@ TEST_F(RegistryTest, ABlobSurvivesBreaksWhereverTheyCome) {
 }
 
 TEST_F(RegistryTest, AServerWithoutRangesIsReadAgainFromTheStart) {
-  const std::string blob = Pattern(300'000);
+  const std::string blob = BlobText(300'000);
   int answers = 0;
   fake::Registry registry([&](const ServerRequest& request) -> Answer {
     if (!absl::StrContains(request.path, "/blobs/")) return std::nullopt;
@@ -144,7 +144,7 @@ TEST_F(RegistryTest, AServerWithoutRangesIsReadAgainFromTheStart) {
 }
 
 TEST_F(RegistryTest, AServerThatAlwaysBreaksIsGivenUp) {
-  const std::string blob = Pattern(100'000);
+  const std::string blob = BlobText(100'000);
   fake::Registry registry([&](const ServerRequest& request) -> Answer {
     if (!absl::StrContains(request.path, "/blobs/")) return std::nullopt;
     return ServerAnswer{200, {}, blob, 10, {}};
@@ -156,7 +156,7 @@ TEST_F(RegistryTest, AServerThatAlwaysBreaksIsGivenUp) {
 
 TEST_F(RegistryTest, AStalledConnectionIsABrokenOne) {
   options_.stall_timeout = std::chrono::milliseconds(200);
-  const std::string blob = Pattern(100'000);
+  const std::string blob = BlobText(100'000);
   int answers = 0;
   fake::Registry registry([&](const ServerRequest& request) -> Answer {
     if (!absl::StrContains(request.path, "/blobs/") || answers++ > 0) return std::nullopt;
@@ -180,10 +180,10 @@ TEST_F(RegistryTest, AnAnswerForAnotherRangeIsDataLoss) {
   int answers = 0;
   fake::Registry registry([&](const ServerRequest& request) -> Answer {
     if (!absl::StrContains(request.path, "/blobs/")) return std::nullopt;
-    if (answers++ == 0) return ServerAnswer{200, {}, Pattern(1000), 10, {}};
-    return ServerAnswer{206, {{"Content-Range", "bytes 0-999/1000"}}, Pattern(1000), {}, {}};
+    if (answers++ == 0) return ServerAnswer{200, {}, BlobText(1000), 10, {}};
+    return ServerAnswer{206, {{"Content-Range", "bytes 0-999/1000"}}, BlobText(1000), {}, {}};
   });
-  const auto bytes = Pull(registry, registry.AddBlob(kOciLayer, Pattern(1000)));
+  const auto bytes = Pull(registry, registry.AddBlob(kOciLayer, BlobText(1000)));
   EXPECT_EQ(bytes.status().code(), absl::StatusCode::kDataLoss) << bytes.status();
 }
 
@@ -473,7 +473,7 @@ TEST_F(PushTest, BlobsOfTheSameRegistryAreMounted) {
 }
 
 TEST_F(PushTest, LongStreamsGoInPieces) {
-  const std::string blob = Pattern((17 << 20) + 5);
+  const std::string blob = BlobText((17 << 20) + 5);
   fake::Registry registry;
   const Descriptor descriptor = DescribeBytes(kOciLayer, AsBytes(blob));
   MemoryStream stream(Bytes(blob.begin(), blob.end()));
@@ -486,7 +486,7 @@ TEST_F(PushTest, LongStreamsGoInPieces) {
 // The registry fails in the middle of pieces: once before it took anything, once after it took all,
 // once after it took a part.
 TEST_F(PushTest, PiecesAreSentUntilTheRegistryHasThem) {
-  const std::string blob = Pattern((20 << 20) + 5);
+  const std::string blob = BlobText((20 << 20) + 5);
   int patches = 0;
   fake::Registry* self = nullptr;
   fake::Registry registry([&](const ServerRequest& request) -> Answer {
@@ -514,7 +514,7 @@ TEST_F(PushTest, ALostUploadIsAnError) {
     return ServerAnswer{500, {}, "", {}, {}};
   });
   self = &registry;
-  const std::string blob = Pattern(9 << 20);
+  const std::string blob = BlobText(9 << 20);
   MemoryStream stream(Bytes(blob.begin(), blob.end()));
   const auto status =
       Destination(registry)->PutBlobStream(DescribeBytes(kOciLayer, AsBytes(blob)), stream);
