@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/format.h"
 #include "mount/fuse_mount.h"
 
 namespace floe::cli {
@@ -21,7 +22,7 @@ absl::Status ListConnections(Context& context) {
       *context.out << connection.number << "\t" << connection.waiting << " waiting requests\n";
     }
   }
-  if (context.json) *context.out << array.dump(2) << "\n";
+  if (context.json) *context.out << FormatJson(array);
   return absl::OkStatus();
 }
 

@@ -73,9 +73,8 @@ void PrintConvertReport(const converter::ConvertReport& report, const std::strin
   if (context.json) {
     json images = json::array();
     for (const ConvertedImage& image : report.images) images.push_back(ImageToJson(image));
-    *context.out
-        << json({{"name", destination}, {"digest", report.digest}, {"images", images}}).dump(2)
-        << "\n";
+    *context.out << FormatJson(
+        {{"name", destination}, {"digest", report.digest}, {"images", images}});
     return;
   }
   if (!context.quiet) {

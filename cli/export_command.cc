@@ -24,12 +24,10 @@ struct ExportFlags {
 void Print(const converter::ExportReport& report, const std::string& destination,
            const Context& context) {
   if (context.json) {
-    *context.out << nlohmann::json({{"name", destination},
-                                    {"digest", report.digest},
-                                    {"platform", report.platform},
-                                    {"layer_bytes", report.layer_bytes}})
-                        .dump(2)
-                 << "\n";
+    *context.out << FormatJson({{"name", destination},
+                                {"digest", report.digest},
+                                {"platform", report.platform},
+                                {"layer_bytes", report.layer_bytes}});
     return;
   }
   if (!context.quiet) {

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_format.h"
 
 namespace floe::cli {
@@ -34,6 +36,10 @@ std::string FormatDuration(std::chrono::seconds duration) {
 std::string FormatShare(uint64_t part, uint64_t whole) {
   if (whole == 0) return "0 %";
   return absl::StrFormat("%.1f %%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string FormatJson(const nlohmann::json& value) {
+  return value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace floe::cli

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers for people.
+// Numbers for people, and JSON for scripts.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace floe::cli {
@@ -16,5 +17,8 @@ std::string FormatRate(double bytes_per_second);
 std::string FormatDuration(std::chrono::seconds duration);
 // "12.3 %" of `whole`; "0 %" of nothing.
 std::string FormatShare(uint64_t part, uint64_t whole);
+// What --json prints, with its line end. A path may hold bytes that no JSON text can: they become
+// the replacement character.
+std::string FormatJson(const nlohmann::json& value);
 
 }  // namespace floe::cli

@@ -129,7 +129,7 @@ void Print(const std::vector<InspectedImage>& images, const Context& context) {
   if (context.json) {
     json array = json::array();
     for (const InspectedImage& image : images) array.push_back(ImageToJson(image));
-    *context.out << array.dump(2) << "\n";
+    *context.out << FormatJson(array);
     return;
   }
   for (const InspectedImage& image : images) {

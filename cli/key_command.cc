@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/format.h"
 #include "cli/settings.h"
 
 namespace floe::cli {
@@ -30,7 +31,7 @@ absl::Status Generate(Context& context) {
   FLOE_ASSIGN_OR_RETURN(const KeyDirectory keys, Keys(context));
   FLOE_ASSIGN_OR_RETURN(const bool made, keys.EnsureOwnKeys());
   if (context.json) {
-    *context.out << json({{"directory", keys.path()}, {"made", made}}).dump(2) << "\n";
+    *context.out << FormatJson({{"directory", keys.path()}, {"made", made}});
   } else {
     *context.out << (made ? "made keys in " : "keys are there already in ") << keys.path() << "\n";
   }
@@ -53,7 +54,7 @@ absl::Status List(Context& context) {
                    << (key.own ? "\town" : "") << "\n";
     }
   }
-  if (context.json) *context.out << array.dump(2) << "\n";
+  if (context.json) *context.out << FormatJson(array);
   return absl::OkStatus();
 }
 
@@ -121,7 +122,7 @@ std::string NameOf(const ImportFlags& flags) {
 
 void PrintImport(const KeyDirectory::ImportReport& report, const Context& context) {
   if (context.json) {
-    *context.out << json({{"added", report.added}, {"present", report.present}}).dump(2) << "\n";
+    *context.out << FormatJson({{"added", report.added}, {"present", report.present}});
     return;
   }
   for (const std::string& added : report.added) *context.out << "added " << added << "\n";

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
+#include "cli/format.h"
 #include "cli/node_mount.h"
 #include "cli/settings.h"
 #include "cli/transport_flags.h"
@@ -35,7 +36,7 @@ absl::Status ListMounts(Context& context) {
       *context.out << mount.label << " on " << mount.target << "\n";
     }
   }
-  if (context.json) *context.out << array.dump(2) << "\n";
+  if (context.json) *context.out << FormatJson(array);
   return absl::OkStatus();
 }
 

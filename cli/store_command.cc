@@ -44,11 +44,8 @@ absl::Status Init(const InitFlags& flags, Context& context) {
   const store::KeyDirectory keys(settings.key_directory);
   FLOE_ASSIGN_OR_RETURN(const store::StoreInfo info, store::InitStore(address, keys, options));
   if (context.json) {
-    *context.out << json({{"address", address},
-                          {"id", ToHex(info.id)},
-                          {"domain", ToHex(info.domains.at(0).id)}})
-                        .dump(2)
-                 << "\n";
+    *context.out << FormatJson(
+        {{"address", address}, {"id", ToHex(info.id)}, {"domain", ToHex(info.domains.at(0).id)}});
   } else {
     *context.out << "made the store " << address << ", id " << ToHex(info.id) << "\n";
   }
@@ -57,17 +54,15 @@ absl::Status Init(const InitFlags& flags, Context& context) {
 
 void Print(const store::CheckReport& report, const std::string& address, const Context& context) {
   if (context.json) {
-    *context.out << json({{"address", address},
-                          {"roots", report.roots},
-                          {"records", report.records},
-                          {"chunks", report.chunks},
-                          {"chunk_bytes", report.chunk_bytes},
-                          {"unreferenced_chunks", report.unreferenced},
-                          {"hashed_bytes", report.hashed_bytes},
-                          {"problems", report.problems},
-                          {"problem_count", report.problem_count}})
-                        .dump(2, ' ', false, json::error_handler_t::replace)
-                 << "\n";
+    *context.out << FormatJson({{"address", address},
+                                {"roots", report.roots},
+                                {"records", report.records},
+                                {"chunks", report.chunks},
+                                {"chunk_bytes", report.chunk_bytes},
+                                {"unreferenced_chunks", report.unreferenced},
+                                {"hashed_bytes", report.hashed_bytes},
+                                {"problems", report.problems},
+                                {"problem_count", report.problem_count}});
     return;
   }
   for (const std::string& problem : report.problems) *context.out << problem << "\n";
@@ -110,15 +105,13 @@ absl::Status Stat(Context& context) {
     for (const store::StoreDomain& domain : stat.info.domains) {
       domains.push_back({{"id", ToHex(domain.id)}, {"name", domain.name}});
     }
-    *context.out << json({{"address", stat.address},
-                          {"id", ToHex(stat.info.id)},
-                          {"layout", stat.info.layout_version},
-                          {"domains", domains},
-                          {"roots", roots},
-                          {"conversions", stat.conversions},
-                          {"conversion_bytes", stat.conversion_bytes}})
-                        .dump(2)
-                 << "\n";
+    *context.out << FormatJson({{"address", stat.address},
+                                {"id", ToHex(stat.info.id)},
+                                {"layout", stat.info.layout_version},
+                                {"domains", domains},
+                                {"roots", roots},
+                                {"conversions", stat.conversions},
+                                {"conversion_bytes", stat.conversion_bytes}});
     return absl::OkStatus();
   }
   *context.out << stat.address << ", id " << ToHex(stat.info.id) << "\n";

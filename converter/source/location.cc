@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "converter/source/location.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -28,6 +30,12 @@ absl::Status RefuseLocation(absl::string_view text, absl::string_view reason) {
       "docker-archive:FILE[:REF]"));
 }
 
+// A name goes into JSON documents and onto terminals; no transport has names of other bytes.
+bool IsName(absl::string_view reference) {
+  return std::all_of(reference.begin(), reference.end(),
+                     [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 absl::StatusOr<ImageLocation> ParsePath(absl::string_view text, const Scheme& scheme,
                                         absl::string_view rest) {
   ImageLocation location;
@@ -39,6 +47,9 @@ absl::StatusOr<ImageLocation> ParsePath(absl::string_view text, const Scheme& sc
   location.reference = std::string(rest.substr(colon + 1));
   if (location.reference.empty())
     return RefuseLocation(text, "nothing follows the colon after the path");
+  if (!IsName(location.reference)) {
+    return RefuseLocation(scheme.prefix, "the name after the path has characters beyond ASCII");
+  }
   return location;
 }
 

@@ -88,6 +88,16 @@ TEST_F(FlowTest, ConvertInspectExport) {
   EXPECT_EQ(back[0]["converted"], false);
 }
 
+TEST_F(FlowTest, PathsThatAreNoTextAreReportedToo) {
+  const std::string lazy = "oci:" + Path("lazy\xff");
+  ASSERT_EQ(Run({"convert", "--json", "oci:" + Path("src"), lazy}), kExitDone) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("lazy\xef\xbf\xbd"));
+  EXPECT_TRUE(nlohmann::json::accept(out_.str()));
+  ASSERT_EQ(Run({"export", "--json", lazy, "oci:" + Path("plain\xff")}), kExitDone) << err_.str();
+  EXPECT_TRUE(nlohmann::json::accept(out_.str()));
+  ASSERT_EQ(Run({"store", "stat", "--json"}), kExitDone) << err_.str();
+}
+
 TEST_F(FlowTest, ReportsAsJson) {
   ASSERT_EQ(Convert({"--json", "--chunk-size", "64KiB", "--level", "1", "--threads", "1"}),
             kExitDone)

@@ -37,6 +37,16 @@ TEST(LocationTest, ParsesEveryForm) {
   }
 }
 
+TEST(LocationTest, NamesAreAsciiAndPathsAnything) {
+  EXPECT_TRUE(ParseLocation("oci:/a/\xff:t").ok());
+  for (const char* text :
+       {"oci:/a:\xff", "oci-archive:/a:caf\xc3\xa9", "docker-archive:/a:a\x1b[1m"}) {
+    const absl::Status refused = ParseLocation(text).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(refused.message().find("ASCII"), std::string::npos) << refused;
+  }
+}
+
 TEST(LocationTest, RefusesWithTheFormsThereAre) {
   for (const char* text : {"", "docker://", "oci:", "oci::tag", "oci:dir:", "ftp://x", "dir:x",
                            "docker-daemon:alpine"}) {
