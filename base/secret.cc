@@ -5,29 +5,70 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
+#include <set>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace floe {
 namespace {
 
 size_t MappedSize(size_t size) {
   static const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return (size + page - 1) / page * page;
+  return std::max<size_t>(1, (size + page - 1) / page) * page;
+}
+
+// Mappings that could not be locked. Never destroyed: secrets may outlive static objects.
+struct Unlocked {
+  Mutex mutex;
+  std::set<void*> pages FLOE_GUARDED_BY(mutex);
+  std::atomic<size_t> bytes = 0;
+};
+Unlocked& unlocked() {
+  static Unlocked& all = *new Unlocked;
+  return all;
+}
+
+void NoteUnlocked(void* pages, size_t mapped) {
+  MutexLock lock(unlocked().mutex);
+  unlocked().pages.insert(pages);
+  unlocked().bytes += mapped;
+}
+
+void ForgetUnlocked(void* pages, size_t mapped) {
+  if (unlocked().bytes == 0) return;
+  MutexLock lock(unlocked().mutex);
+  if (unlocked().pages.erase(pages) > 0) unlocked().bytes -= mapped;
 }
 
 }  // namespace
 
-Secret::Secret(size_t size) : size_(size) {
-  if (size == 0) return;
-  const size_t mapped = MappedSize(size);
-  void* memory = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
+void* AllocateSecretPages(size_t bytes) {
+  const size_t mapped = MappedSize(bytes);
+  void* pages = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
   // RLIMIT_MEMLOCK may be small: an unlocked secret still works, it could only reach swap.
-  (void)mlock(memory, mapped);
-  (void)madvise(memory, mapped, MADV_DONTDUMP);
-  data_ = static_cast<uint8_t*>(memory);
+  if (mlock(pages, mapped) != 0) NoteUnlocked(pages, mapped);
+  (void)madvise(pages, mapped, MADV_DONTDUMP);
+  return pages;
+}
+
+void FreeSecretPages(void* pages, size_t bytes) noexcept {
+  if (pages == nullptr) return;
+  const size_t mapped = MappedSize(bytes);
+  OPENSSL_cleanse(pages, bytes);
+  ForgetUnlocked(pages, mapped);
+  munmap(pages, mapped);
+}
+
+size_t UnlockedSecretBytes() { return unlocked().bytes; }
+
+Secret::Secret(size_t size) : size_(size) {
+  if (size > 0) data_ = static_cast<uint8_t*>(AllocateSecretPages(size));
 }
 
 Secret Secret::Copy(ByteView bytes) {
@@ -52,8 +93,7 @@ Secret::~Secret() { Reset(); }
 
 void Secret::Reset() {
   if (data_ == nullptr) return;
-  OPENSSL_cleanse(data_, size_);
-  munmap(data_, MappedSize(size_));
+  FreeSecretPages(data_, size_);
   data_ = nullptr;
   size_ = 0;
 }

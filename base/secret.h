@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
+#include <new>
 
 #include "base/bytes.h"
 
@@ -40,6 +42,30 @@ class Secret {
 
   uint8_t* data_ = nullptr;  // whole pages of its own, from mmap
   size_t size_ = 0;
+};
+
+// What Secret is made of: whole pages of their own, zeroed, left out of core dumps, and locked in
+// memory unless that fails (RLIMIT_MEMLOCK). Freeing wipes. Thread safe. Throws std::bad_alloc.
+void* AllocateSecretPages(size_t bytes);
+void FreeSecretPages(void* pages, size_t bytes) noexcept;
+
+// Bytes of secret pages in use that could not be locked and may reach swap. Thread safe.
+size_t UnlockedSecretBytes();
+
+// For a std::vector of secrets: its memory is secret pages, so neither growth nor the end leaves a
+// copy behind.
+template <typename T>
+struct SecretAllocator {
+  using value_type = T;
+  SecretAllocator() = default;
+  template <typename U>
+  SecretAllocator(const SecretAllocator<U>&) {}  // NOLINT(google-explicit-constructor)
+  T* allocate(size_t count) {
+    if (count > std::numeric_limits<size_t>::max() / 2 / sizeof(T)) throw std::bad_alloc();
+    return static_cast<T*>(AllocateSecretPages(count * sizeof(T)));
+  }
+  void deallocate(T* items, size_t count) noexcept { FreeSecretPages(items, count * sizeof(T)); }
+  friend bool operator==(const SecretAllocator&, const SecretAllocator&) { return true; }
 };
 
 // Overwrites `bytes` in a way the compiler may not remove.

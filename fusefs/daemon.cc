@@ -205,7 +205,7 @@ absl::Status Daemon::Start() {
                                }));
   control_ = std::make_unique<ControlService>(
       std::move(opened_.control), *images_, metrics_,
-      [this](const std::vector<store::ChunkRef>& chunks) { return tiers_->LocalBytes(chunks); },
+      [this](const store::ChunkRefs& chunks) { return tiers_->LocalBytes(chunks); },
       [this](UniqueFd keeper) { return UseKeeper(std::move(keeper)); },
       ControlOptions{user_.uid, 512, 16});
   if (opened_.endpoint) opened_.endpoint->Serve();

@@ -135,7 +135,7 @@ std::shared_ptr<ChunkSource> Tiers::SourceFor(const store::Manifest& manifest) {
   return std::make_shared<ChunkSource>(StackFor(manifest.birth_root), options_.fetches_per_image);
 }
 
-uint64_t Tiers::LocalBytes(const std::vector<store::ChunkRef>& chunks) const {
+uint64_t Tiers::LocalBytes(const store::ChunkRefs& chunks) const {
   return disk_ ? disk_->LocalBytes(chunks) : 0;
 }
 

@@ -52,7 +52,7 @@ class Tiers {
   // this.
   std::shared_ptr<ChunkSource> SourceFor(const store::Manifest& manifest) FLOE_EXCLUDES(mutex_);
   // Sealed bytes of these chunks on this node.
-  uint64_t LocalBytes(const std::vector<store::ChunkRef>& chunks) const;
+  uint64_t LocalBytes(const store::ChunkRefs& chunks) const;
   // About once a second: see DiskTier::Maintain.
   void Maintain();
   // The last thing before the process ends.

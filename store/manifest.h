@@ -44,13 +44,12 @@ struct Manifest {
   RootId birth_root{};
   DomainId domain_id{};
   ManifestFacts facts;
-  std::vector<ChunkRef> chunks;
+  ChunkRefs chunks;
   std::vector<Extent> extents;
 
-  ~Manifest();  // wipes the chunk keys
-  Manifest();
+  Manifest() = default;
   Manifest(Manifest&&) = default;
-  Manifest& operator=(Manifest&&) noexcept;  // `other` gets, and later wipes, what was here
+  Manifest& operator=(Manifest&&) = default;
   Manifest(const Manifest&) = delete;
   Manifest& operator=(const Manifest&) = delete;
 };

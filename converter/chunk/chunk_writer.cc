@@ -15,46 +15,32 @@ namespace {
 using store::ChunkRef;
 using store::Extent;
 
-// A sealed chunk's place; `ref.key` is wiped by whoever takes it over.
+// A sealed chunk's place, in secret pages because of `ref.key`.
 struct Placed {
   uint32_t first_block;
   ChunkRef ref;
 };
-
-void WipeKeys(std::vector<Placed>& placed) {
-  for (Placed& chunk : placed) Wipe(chunk.ref.key);
-}
+using PlacedChunks = std::vector<Placed, SecretAllocator<Placed>>;
 
 // Where sealed chunks are noted. Thread safe.
 class Placement {
  public:
-  ~Placement() { WipeKeys(placed_); }
   void Add(uint32_t first_block, const ChunkRef& ref) FLOE_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    if (placed_.size() == placed_.capacity()) Grow();
     placed_.push_back({first_block, ref});
   }
-  std::vector<Placed> Take() FLOE_EXCLUDES(mutex_) {
+  PlacedChunks Take() FLOE_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     return std::move(placed_);
   }
 
  private:
-  // A vector that grows by itself would leave keys behind in the memory it gives back.
-  void Grow() FLOE_REQUIRES(mutex_) {
-    std::vector<Placed> larger;
-    larger.reserve(std::max<size_t>(1024, 2 * placed_.size()));
-    larger.insert(larger.end(), placed_.begin(), placed_.end());
-    WipeKeys(placed_);
-    placed_.swap(larger);
-  }
-
   Mutex mutex_;
-  std::vector<Placed> placed_ FLOE_GUARDED_BY(mutex_);
+  PlacedChunks placed_ FLOE_GUARDED_BY(mutex_);
 };
 
 // Unique chunks by id, extents by block: what does not depend on the order of sealing.
-WrittenChunks Arrange(std::vector<Placed> placed) {
+WrittenChunks Arrange(PlacedChunks placed) {
   std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
     return a.ref.id != b.ref.id ? a.ref.id < b.ref.id : a.first_block < b.first_block;
   });
@@ -68,7 +54,6 @@ WrittenChunks Arrange(std::vector<Placed> placed) {
     written.extents.push_back(
         {chunk.first_block, static_cast<uint32_t>(written.chunks.size() - 1)});
   }
-  WipeKeys(placed);
   std::sort(written.extents.begin(), written.extents.end(),
             [](const Extent& a, const Extent& b) { return a.first_block < b.first_block; });
   return written;
@@ -127,10 +112,6 @@ absl::Status Produce(const EmitImage& emit, const BlockHash& hash, BufferPool& p
 }
 
 }  // namespace
-
-WrittenChunks::~WrittenChunks() {
-  for (ChunkRef& chunk : chunks) Wipe(chunk.key);
-}
 
 absl::StatusOr<BlockHash> BlockHashOfDomain(const store::SealingDomain& domain) {
   Secret key(BlockHash::kKeyBytes);

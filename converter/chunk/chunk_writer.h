@@ -41,14 +41,13 @@ struct ChunkStats {
 };
 
 struct WrittenChunks {
-  std::vector<store::ChunkRef> chunks;  // ascending by id, unique: as in store::Manifest
-  std::vector<store::Extent> extents;   // ascending by block
+  store::ChunkRefs chunks;             // ascending by id, unique: as in store::Manifest
+  std::vector<store::Extent> extents;  // ascending by block
   ChunkStats stats;
 
   WrittenChunks() = default;
   WrittenChunks(WrittenChunks&&) = default;
   WrittenChunks& operator=(WrittenChunks&&) = default;
-  ~WrittenChunks();  // wipes the chunk keys that were not moved away
 };
 
 // Gives an image to the sink, front to back, like FlatImage::Emit.

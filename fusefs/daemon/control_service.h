@@ -27,7 +27,7 @@ struct ControlOptions {
 // One thread waits for requests; a pool does them. Thread safe.
 class ControlService {
  public:
-  using LocalBytes = std::function<uint64_t(const std::vector<store::ChunkRef>&)>;
+  using LocalBytes = std::function<uint64_t(const store::ChunkRefs&)>;
 
   using UseKeeper = std::function<absl::Status(UniqueFd socket)>;
 

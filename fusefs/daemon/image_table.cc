@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fusefs/daemon/image_table.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <atomic>
 
 #include "absl/strings/str_cat.h"
 #include "base/codec.h"
@@ -36,6 +39,19 @@ absl::Status AsPrecondition(const absl::Status& status) {
   }
 }
 
+// Once: what cannot be locked now will not be later, and the number only grows with the images.
+void WarnOfUnlockedKeys() {
+  const size_t unlocked = UnlockedSecretBytes();
+  static std::atomic<bool> told = false;
+  if (unlocked == 0 || told.exchange(true)) return;
+  struct rlimit limit = {};
+  (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+  Log(LogLevel::kWarning,
+      "keys are not locked in memory and may reach swap: raise the limit of locked memory "
+      "(LimitMEMLOCK= of the unit, ulimit -l) or encrypt the swap",
+      {{"unlocked_bytes", unlocked}, {"limit_bytes", limit.rlim_cur}});
+}
+
 }  // namespace
 
 ImageTable::ImageTable(keeper::KeeperClient& keeper, const ManifestKeys& keys,
@@ -46,15 +62,20 @@ ImageTable::ImageTable(keeper::KeeperClient& keeper, const ManifestKeys& keys,
       source_of_(std::move(source_of)),
       clock_(clock) {}
 
+absl::StatusOr<ImageTable::ReadableManifest> ImageTable::ReadManifest(int manifest_fd) const {
+  FLOE_ASSIGN_OR_RETURN(const Bytes file, ReadWholeFd(manifest_fd, store::kMaxManifestBytes));
+  ReadableManifest read;
+  FLOE_ASSIGN_OR_RETURN(read.manifest,
+                        store::OpenManifest(file, keys_.trust, keys_.ring, &read.file_key));
+  FLOE_ASSIGN_OR_RETURN(const auto envelope, store::ParseManifestEnvelope(file));
+  read.id = envelope.id;
+  return read;
+}
+
 absl::StatusOr<store::ManifestId> ImageTable::Check(int manifest) const {
-  auto checked = [&]() -> absl::StatusOr<store::ManifestId> {
-    FLOE_ASSIGN_OR_RETURN(const Bytes file, ReadWholeFd(manifest, store::kMaxManifestBytes));
-    FLOE_RETURN_IF_ERROR(store::OpenManifest(file, keys_.trust, keys_.ring));
-    FLOE_ASSIGN_OR_RETURN(const auto envelope, store::ParseManifestEnvelope(file));
-    return envelope.id;
-  }();
-  if (!checked.ok()) return AsPrecondition(checked.status());
-  return checked;
+  const auto read = ReadManifest(manifest);
+  if (!read.ok()) return AsPrecondition(read.status());
+  return read->id;
 }
 
 absl::StatusOr<OpenedImage> ImageTable::Open(const std::string& name, UniqueFd manifest_fd,
@@ -62,43 +83,43 @@ absl::StatusOr<OpenedImage> ImageTable::Open(const std::string& name, UniqueFd m
   if (!ValidName(name) || label.size() > kMaxLabelBytes) {
     return absl::InvalidArgumentError(absl::StrCat("image name \"", name, "\" or its label: bad"));
   }
-  auto file = ReadWholeFd(manifest_fd.get(), store::kMaxManifestBytes);
-  if (!file.ok()) return AsPrecondition(file.status());
-  Secret file_key;
-  auto manifest = store::OpenManifest(*file, keys_.trust, keys_.ring, &file_key);
+  auto manifest = ReadManifest(manifest_fd.get());
   if (!manifest.ok()) return AsPrecondition(manifest.status());
-  FLOE_ASSIGN_OR_RETURN(const auto envelope, store::ParseManifestEnvelope(*file));
-  FLOE_ASSIGN_OR_RETURN(const auto serving, Serving(name, envelope.id));
-  if (serving) return OpenedImage{serving, envelope.id};
+  FLOE_ASSIGN_OR_RETURN(const auto serving, Serving(name, manifest->id));
+  if (serving) return OpenedImage{serving, manifest->id};
 
-  auto image = MakeImage(name, label.empty() ? name : label, 0, *std::move(manifest));
+  auto image = MakeImage(name, label.empty() ? name : label, 0, std::move(manifest->manifest));
   store::RequestOptions options;
   options.request_class = store::RequestClass::kStart;
   options.deadline = deadline;
   FLOE_RETURN_IF_ERROR(PrefetchMetadata(*image->reader, options));
 
   auto entry = std::make_shared<Entry>();
-  FLOE_ASSIGN_OR_RETURN(entry->key_fd, SealFileKey(file_key));
+  FLOE_ASSIGN_OR_RETURN(entry->key_fd, SealFileKey(manifest->file_key));
   entry->manifest_fd = std::move(manifest_fd);
   MutexLock keeper_lock(keeper_mutex_);
   // Somebody may have opened it meanwhile; the first stays.
-  FLOE_ASSIGN_OR_RETURN(const auto first, Serving(name, envelope.id));
-  if (first) return OpenedImage{first, envelope.id};
+  FLOE_ASSIGN_OR_RETURN(const auto first, Serving(name, manifest->id));
+  if (first) return OpenedImage{first, manifest->id};
   FLOE_ASSIGN_OR_RETURN(image->inode, NextInode());
   entry->image = image;
   entry->slot = absl::StrCat(keeper::kImageSlotPrefix, name);
-  entry->record = {image->inode, envelope.id, image->label, false, {}};
+  entry->record = {image->inode, manifest->id, image->label, false, {}};
   FLOE_RETURN_IF_ERROR(Save(*entry));
-  MutexLock lock(mutex_);
-  by_name_[name] = entry;
-  by_inode_[image->inode] = entry;
+  Serve(entry);
   Log(LogLevel::kInfo, "image opened",
       {{"image", image->label},
        {"name", name},
-       {"manifest", envelope.id.ToHex()},
+       {"manifest", manifest->id.ToHex()},
        {"inode", image->inode},
        {"chunks", image->reader->manifest().chunks.size()}});
-  return OpenedImage{image, envelope.id};
+  return OpenedImage{image, manifest->id};
+}
+
+void ImageTable::Serve(const std::shared_ptr<Entry>& entry) {
+  MutexLock lock(mutex_);
+  by_name_[entry->image->name] = entry;
+  by_inode_[entry->image->inode] = entry;
 }
 
 absl::StatusOr<std::shared_ptr<const ServedImage>> ImageTable::Serving(
@@ -124,6 +145,7 @@ std::shared_ptr<ServedImage> ImageTable::MakeImage(const std::string& name,
   image->inode = inode;
   image->reader = std::make_shared<const ImageReader>(shared, loader_, source_of_(*shared), label);
   image->opened_at = clock_.Now();
+  WarnOfUnlockedKeys();
   return image;
 }
 
@@ -277,11 +299,7 @@ absl::Status ImageTable::RestoreOne(const std::string& slot_name) {
   auto image = MakeImage(name, entry->record.label, entry->record.inode, std::move(manifest));
   image->restored = true;
   entry->image = image;
-  {
-    MutexLock lock(mutex_);
-    by_name_[name] = entry;
-    by_inode_[image->inode] = entry;
-  }
+  Serve(entry);
   MutexLock keeper_lock(keeper_mutex_);
   DropIfDone(entry);  // died between the last release and forgetting
   return absl::OkStatus();

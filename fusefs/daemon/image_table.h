@@ -81,6 +81,14 @@ class ImageTable : public ImageCatalog {
     UniqueFd key_fd;
     std::string slot;
   };
+  struct ReadableManifest {
+    store::Manifest manifest;
+    store::ManifestId id;
+    Secret file_key;
+  };
+
+  absl::StatusOr<ReadableManifest> ReadManifest(int manifest_fd) const;
+  void Serve(const std::shared_ptr<Entry>& entry) FLOE_EXCLUDES(mutex_);
 
   absl::StatusOr<uint64_t> NextInode() FLOE_REQUIRES(keeper_mutex_);
   absl::Status LoadNextInode() FLOE_REQUIRES(keeper_mutex_);

@@ -84,22 +84,6 @@ absl::StatusOr<ManifestEnvelope> EnvelopeOf(absl::StatusOr<ManifestParts> split)
 
 }  // namespace
 
-Manifest::Manifest() = default;
-
-Manifest::~Manifest() {
-  for (ChunkRef& chunk : chunks) Wipe(chunk.key);
-}
-
-Manifest& Manifest::operator=(Manifest&& other) noexcept {
-  std::swap(image_size, other.image_size);
-  std::swap(birth_root, other.birth_root);
-  std::swap(domain_id, other.domain_id);
-  std::swap(facts, other.facts);
-  std::swap(chunks, other.chunks);
-  std::swap(extents, other.extents);
-  return *this;
-}
-
 absl::StatusOr<ManifestEnvelope> ParseManifestEnvelope(ByteView file) {
   return EnvelopeOf(SplitManifest(file, ManifestForm::kFile));
 }

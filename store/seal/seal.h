@@ -12,6 +12,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "base/secret.h"
 #include "base/status.h"
@@ -52,6 +53,9 @@ struct ChunkRef {
   uint32_t sealed_length = 0;  // bytes
   Codec codec = Codec::kZstd;
 };
+
+// Many of them, in secret pages.
+using ChunkRefs = std::vector<ChunkRef, SecretAllocator<ChunkRef>>;
 
 struct SealedChunk {
   ChunkRef ref;

@@ -349,7 +349,7 @@ uint64_t DiskTier::bytes() const {
   return used_;
 }
 
-uint64_t DiskTier::LocalBytes(const std::vector<ChunkRef>& chunks) const {
+uint64_t DiskTier::LocalBytes(const ChunkRefs& chunks) const {
   MutexLock lock(mutex_);
   uint64_t total = 0;
   for (const ChunkRef& chunk : chunks) {

@@ -70,7 +70,7 @@ class DiskTier : public ChunkStore {
   // Bytes on disk as counted against max_bytes.
   uint64_t bytes() const FLOE_EXCLUDES(mutex_);
   // Sealed bytes of those of `chunks` that are here.
-  uint64_t LocalBytes(const std::vector<ChunkRef>& chunks) const FLOE_EXCLUDES(mutex_);
+  uint64_t LocalBytes(const ChunkRefs& chunks) const FLOE_EXCLUDES(mutex_);
 
   // For tests: another answer to "how full is the file system".
   void SetSpaceForTest(std::function<absl::StatusOr<FileSystemSpace>()> space)

@@ -85,13 +85,13 @@ class Box:
         oci_layout.write(self.path(name), list(tars), **options)
         return self.path(name)
 
-    def start(self, *arguments, env=()):
-        return subprocess.Popen([os.path.join(BIN, "floe")] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    def start(self, *arguments, env=(), before=()):
+        return subprocess.Popen(list(before) + [os.path.join(BIN, "floe")] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True, env={**os.environ, **self.env, **dict(env)})
 
-    def floe(self, *arguments, code=DONE, env=()):
-        """Runs floe, checks the exit code; gives (output, errors)."""
-        process = self.start(*arguments, env=env)
+    def floe(self, *arguments, code=DONE, env=(), before=()):
+        """Runs floe (by the command `before`), checks the exit code; gives (output, errors)."""
+        process = self.start(*arguments, env=env, before=before)
         out, err = process.communicate(timeout=200)
         check(code in (process.returncode, None), "floe %s ended with %s instead of %s\n%s%s", " ".join(arguments), process.returncode, code,
               out, err)

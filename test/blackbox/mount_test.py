@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 
-from floe_box import BAD_INPUT, NOT_FOUND, REFUSED, check, equal, main, noise, tar
+from floe_box import BAD_INPUT, BIN, NOT_FOUND, REFUSED, check, equal, main, noise, tar
 
 
 def state_of(target):
@@ -49,7 +49,7 @@ def lazy_image(box, **flags):
     box.convert(source, box.path("lazy"), *flags)
     target = box.path("mnt")
     os.mkdir(target)
-    box.undo.callback(subprocess.run, [os.path.join(os.environ.get("FLOE_BIN", ""), "floe"), "umount", target], stderr=subprocess.DEVNULL)
+    box.undo.callback(subprocess.run, [os.path.join(BIN, "floe"), "umount", target], stderr=subprocess.DEVNULL)
     return target, content
 
 
@@ -72,6 +72,42 @@ def mounts_reads_and_leaves_nothing(box):
     equal(mounts(box), before, "mounts")
     _, err = box.floe("umount", target, code=NOT_FOUND)
     check(target in err, "the directory is not named: %s", err)
+
+
+def fusefs_of(folder):
+    """The process id of the floe-fusefs that serves a folder."""
+    found = [path.split("/")[2] for path in daemons_of(folder) if os.path.basename(os.readlink(os.path.dirname(path) + "/exe")) == "floe-fusefs"]
+    equal(len(found), 1, "floe-fusefs processes of " + folder)
+    return found[0]
+
+
+def locked_bytes(pid):
+    with open("/proc/%s/status" % pid) as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmLck:"))
+
+
+def keys_are_locked_in_memory(box):
+    target, content = lazy_image(box)
+    image = "oci:" + box.path("lazy")
+    box.floe("mount", image, target)
+    folder, = state_of(target)
+    chunks, locked = len(box.chunks()), locked_bytes(fusefs_of(folder))
+    check(locked >= 64 * chunks, "%d bytes locked for %d chunks", locked, chunks)
+    with open(folder + "/daemons.log") as log:
+        check("not locked" not in log.read(), "a warning of unlocked keys")
+    box.floe("umount", target)
+
+    # With a limit that even root may not raise, it says so and goes on.
+    box.floe("mount", image, target, before=("setpriv", "--bounding-set=-sys_resource", "prlimit", "--memlock=4096:4096"))
+    folder, = state_of(target)
+    equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "a large file")
+    less = locked_bytes(fusefs_of(folder))
+    check(less < locked, "%d bytes locked with a low limit, %d with a usual one", less, locked)
+    with open(folder + "/daemons.log") as log:
+        lines = [line for line in log if "keys are not locked in memory" in line]
+    equal(len(lines), 1, "warnings")
+    check("LimitMEMLOCK=" in lines[0] and "limit_bytes=4096" in lines[0], "no remedy or limit: %s", lines[0])
+    box.floe("umount", target)
 
 
 def a_cache_of_its_own_is_kept(box):
@@ -104,4 +140,4 @@ def refusals_leave_nothing(box):
 
 
 if __name__ == "__main__":
-    main(mounts_reads_and_leaves_nothing, a_cache_of_its_own_is_kept, refusals_leave_nothing)
+    main(mounts_reads_and_leaves_nothing, keys_are_locked_in_memory, a_cache_of_its_own_is_kept, refusals_leave_nothing)

@@ -18,7 +18,7 @@ class ControlServiceTest : public NodeFixture {
     chmod(dir_.path().c_str(), 0755);
     service_ = std::make_unique<ControlService>(
         *ListenUnix(Path(), 0666), *table_, metrics_,
-        [this](const std::vector<store::ChunkRef>& chunks) { return tiers_->LocalBytes(chunks); },
+        [this](const store::ChunkRefs& chunks) { return tiers_->LocalBytes(chunks); },
         [this](UniqueFd keeper) { return table_->MoveTo(std::move(keeper)); },
         ControlOptions{54321, 8, 4});
   }
