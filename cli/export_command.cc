@@ -49,8 +49,8 @@ absl::Status RunExport(const ExportFlags& flags, Context& context) {
     FLOE_ASSIGN_OR_RETURN(converter::Platform platform, converter::ParsePlatform(flags.platform));
     options.platforms.platforms.push_back(std::move(platform));
   }
-  const store::KeyDirectory directory(settings.key_directory);
-  FLOE_ASSIGN_OR_RETURN(options.trust, directory.LoadTrust(settings.allow_unsigned));
+  const store::KeyDirectory directory(settings.keys.directory);
+  FLOE_ASSIGN_OR_RETURN(options.trust, directory.LoadTrust(settings.keys.allow_unsigned));
   FLOE_ASSIGN_OR_RETURN(const store::KeyRing keys, directory.LoadKeyRing());
   options.keys = &keys;
   const converter::TransportOptions transport =

@@ -156,7 +156,7 @@ absl::Status RunInspect(const InspectFlags& flags, Context& context) {
     FLOE_ASSIGN_OR_RETURN(converter::Platform platform, converter::ParsePlatform(text));
     options.platforms.platforms.push_back(std::move(platform));
   }
-  const store::KeyDirectory directory(settings.key_directory);
+  const store::KeyDirectory directory(settings.keys.directory);
   FLOE_ASSIGN_OR_RETURN(options.trust, directory.LoadTrust());
   FLOE_ASSIGN_OR_RETURN(const store::KeyRing keys, directory.LoadKeyRing());
   options.keys = &keys;

@@ -24,7 +24,7 @@ constexpr uint64_t kMaxBundleBytes = 1 << 20;
 
 absl::StatusOr<KeyDirectory> Keys(const Context& context) {
   FLOE_ASSIGN_OR_RETURN(const Settings settings, LoadSettings(context));
-  return KeyDirectory(settings.key_directory);
+  return KeyDirectory(settings.keys.directory);
 }
 
 absl::Status Generate(Context& context) {

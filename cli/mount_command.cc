@@ -68,9 +68,9 @@ absl::Status RunMount(const MountFlags& flags, Context& context) {
   FLOE_ASSIGN_OR_RETURN(request.manifest, FetchManifest(flags, context));
   request.label = flags.reference;
   request.target = flags.target;
-  request.store = settings.store_address;
-  request.keys = settings.key_directory;
-  request.allow_unsigned = settings.allow_unsigned;
+  request.store = settings.store.address;
+  request.keys = settings.keys.directory;
+  request.allow_unsigned = settings.keys.allow_unsigned;
   request.cache_dir = flags.cache_dir;
   request.backend = flags.backend;
   return MountOnNode(request);

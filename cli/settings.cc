@@ -8,36 +8,6 @@
 namespace floe::cli {
 namespace {
 
-absl::Status ReadStoreSection(const Config& config, Settings& settings) {
-  ConfigSection section = config.Section("store");
-  std::string address;
-  std::string id;
-  section.String("address", &address);
-  section.String("id", &id);
-  FLOE_RETURN_IF_ERROR(section.Finish());
-  if (!address.empty()) {
-    settings.store_address = address;
-    settings.store_is_default = false;
-  }
-  if (id.empty()) return absl::OkStatus();
-  const std::optional<Bytes> bytes = FromHex(id);
-  store::StoreId parsed;
-  if (!bytes || bytes->size() != parsed.size()) {
-    return absl::InvalidArgumentError(
-        "store.id must be the 32 hexadecimal digits that `floe store stat` shows");
-  }
-  std::copy(bytes->begin(), bytes->end(), parsed.begin());
-  settings.store_id = parsed;
-  return absl::OkStatus();
-}
-
-absl::Status ReadKeysSection(const Config& config, Settings& settings) {
-  ConfigSection section = config.Section("keys");
-  section.String("directory", &settings.key_directory);
-  section.Bool("allow_unsigned", &settings.allow_unsigned);
-  return section.Finish();
-}
-
 absl::Status ReadConvertSection(const Config& config, Settings& settings) {
   converter::ConvertOptions& options = settings.convert;
   ConfigSection section = config.Section("convert");
@@ -76,16 +46,16 @@ absl::StatusOr<Settings> LoadSettings(const Context& context) {
   Settings settings;
   FLOE_ASSIGN_OR_RETURN(const Config config, Config::Load(context.config_path));
   FLOE_RETURN_IF_ERROR(config.CheckSections(kConfigSections));
-  FLOE_RETURN_IF_ERROR(ReadStoreSection(config, settings));
-  FLOE_RETURN_IF_ERROR(ReadKeysSection(config, settings));
+  FLOE_RETURN_IF_ERROR(settings.store.Read(config));
+  FLOE_RETURN_IF_ERROR(settings.keys.Read(config));
   FLOE_RETURN_IF_ERROR(ReadConvertSection(config, settings));
   if (!context.store.empty()) {
     // Another store than the configured one has another id.
-    if (context.store != settings.store_address) settings.store_id.reset();
-    settings.store_address = context.store;
-    settings.store_is_default = false;
+    if (context.store != settings.store.address) settings.store.id.reset();
+    settings.store.address = context.store;
+    settings.store.is_default = false;
   }
-  if (!context.keys.empty()) settings.key_directory = context.keys;
+  if (!context.keys.empty()) settings.keys.directory = context.keys;
   return settings;
 }
 
@@ -93,24 +63,24 @@ absl::StatusOr<std::shared_ptr<store::StoreHandle>> OpenConfiguredStore(const Co
                                                                         const Settings& settings,
                                                                         CreateDefault create) {
   store::OpenStoreOptions options;
-  options.expected_id = settings.store_id;
-  auto opened = store::OpenStore(settings.store_address, options);
-  const bool make = absl::IsNotFound(opened.status()) && settings.store_is_default &&
+  options.expected_id = settings.store.id;
+  auto opened = store::OpenStore(settings.store.address, options);
+  const bool make = absl::IsNotFound(opened.status()) && settings.store.is_default &&
                     create == CreateDefault::kYes;
   if (!make) return opened;
-  const store::KeyDirectory keys(settings.key_directory);
-  FLOE_RETURN_IF_ERROR(store::InitStore(settings.store_address, keys));
+  const store::KeyDirectory keys(settings.keys.directory);
+  FLOE_RETURN_IF_ERROR(store::InitStore(settings.store.address, keys));
   if (!context.quiet && !context.json) {
-    *context.err << "made the store " << settings.store_address << "\n";
+    *context.err << "made the store " << settings.store.address << "\n";
   }
-  return store::OpenStore(settings.store_address, options);
+  return store::OpenStore(settings.store.address, options);
 }
 
 absl::StatusOr<converter::ConvertKeys> LoadConvertKeys(const Context& context,
                                                        const Settings& settings,
                                                        const store::StoreHandle& store,
                                                        const std::vector<std::string>& recipients) {
-  const store::KeyDirectory directory(settings.key_directory);
+  const store::KeyDirectory directory(settings.keys.directory);
   FLOE_ASSIGN_OR_RETURN(const bool made, directory.EnsureOwnKeys());
   if (made && !context.quiet && !context.json) {
     *context.err << "made keys in " << directory.path() << "\n";

@@ -3,26 +3,18 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "cli/context.h"
 #include "converter/convert.h"
-#include "store/keys/key_directory.h"
-#include "store/origin/open_store.h"
+#include "store/settings.h"
 
 namespace floe::cli {
 
 struct Settings {
-  // [store]
-  std::string store_address = store::kDefaultStoreAddress;
-  bool store_is_default = true;  // neither configured nor given
-  std::optional<store::StoreId> store_id;
-  // [keys]
-  std::string key_directory = store::kDefaultKeyDirectory;
-  bool allow_unsigned = false;
-  // [convert]
-  converter::ConvertOptions convert;
+  store::StoreSettings store;
+  store::KeySettings keys;
+  converter::ConvertOptions convert;  // [convert]
 };
 
 // The file, then --store and --keys over it. INVALID_ARGUMENT with file and line.

@@ -35,13 +35,13 @@ absl::StatusOr<store::DomainId> ParseDomain(const std::string& hex) {
 
 absl::Status Init(const InitFlags& flags, Context& context) {
   FLOE_ASSIGN_OR_RETURN(const Settings settings, LoadSettings(context));
-  const std::string address = flags.address.empty() ? settings.store_address : flags.address;
+  const std::string address = flags.address.empty() ? settings.store.address : flags.address;
   store::InitStoreOptions options;
   if (flags.is_public) options.domain = store::DomainChoice::kPublic;
   if (!flags.join.empty()) {
     FLOE_ASSIGN_OR_RETURN(options.join, ParseDomain(flags.join));
   }
-  const store::KeyDirectory keys(settings.key_directory);
+  const store::KeyDirectory keys(settings.keys.directory);
   FLOE_ASSIGN_OR_RETURN(const store::StoreInfo info, store::InitStore(address, keys, options));
   if (context.json) {
     *context.out << FormatJson(

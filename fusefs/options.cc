@@ -1,39 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "fusefs/daemon.h"
+#include "store/settings.h"
 
 namespace floe::fusefs {
-namespace {
-
-absl::Status ReadStore(const Config& config, TierOptions& tiers) {
-  ConfigSection section = config.Section("store");
-  std::string id;
-  section.String("address", &tiers.store_address);
-  section.String("id", &id);
-  FLOE_RETURN_IF_ERROR(section.Finish());
-  if (id.empty()) return absl::OkStatus();
-  const std::optional<Bytes> bytes = FromHex(id);
-  store::StoreId parsed;
-  if (!bytes || bytes->size() != parsed.size()) {
-    return absl::InvalidArgumentError(
-        "store.id must be the 32 hexadecimal digits that `floe store stat` shows");
-  }
-  std::copy(bytes->begin(), bytes->end(), parsed.begin());
-  tiers.store_id = parsed;
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 absl::Status DaemonOptions::Read(const Config& config) {
   FLOE_RETURN_IF_ERROR(config.CheckSections(kConfigSections));
-  FLOE_RETURN_IF_ERROR(ReadStore(config, tiers));
-  ConfigSection key_section = config.Section("keys");
-  key_section.String("directory", &keys);
-  key_section.Bool("allow_unsigned", &allow_unsigned);
-  FLOE_RETURN_IF_ERROR(key_section.Finish());
+  store::StoreSettings store;
+  FLOE_RETURN_IF_ERROR(store.Read(config));
+  if (!store.is_default) tiers.store_address = store.address;
+  if (store.id) tiers.store_id = store.id;
+  store::KeySettings key_settings{keys, allow_unsigned};
+  FLOE_RETURN_IF_ERROR(key_settings.Read(config));
+  keys = key_settings.directory;
+  allow_unsigned = key_settings.allow_unsigned;
   ConfigSection own = config.Section("fusefs");
   int64_t threads = static_cast<int64_t>(fuse_threads);
   int64_t workers = static_cast<int64_t>(tiers.worker_threads);
