@@ -19,12 +19,6 @@ class ContainerdSource : public ImageSource {
   std::string Name() const override { return name_; }
   absl::StatusOr<Descriptor> Resolve() override { return top_; }
 
-  absl::StatusOr<Bytes> ReadBlob(const Descriptor& descriptor, uint64_t max_bytes) override {
-    FLOE_RETURN_IF_ERROR(CheckSmall(descriptor, max_bytes, name_));
-    FLOE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteStream> stream, OpenBlob(descriptor));
-    return ReadAll(*stream, max_bytes, name_);
-  }
-
   absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const Descriptor& descriptor) override {
     FLOE_ASSIGN_OR_RETURN(const bool has, HasContent(*connection_, descriptor, name_));
     if (!has) {

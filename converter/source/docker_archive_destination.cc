@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "absl/strings/str_cat.h"
-#include "base/mutex.h"
 #include "converter/image/digest.h"
 #include "converter/image/manifest.h"
 #include "converter/image/media_types.h"
 #include "converter/registry/reference.h"
+#include "converter/source/archive_destination.h"
 #include "converter/source/docker_archive.h"
-#include "converter/source/tar_file.h"
 #include "converter/source/verifying_stream.h"
 
 namespace floe::converter {
@@ -23,38 +21,13 @@ std::string LayerMember(const Descriptor& layer) {
   return absl::StrCat(DigestHex(layer.digest), ".tar");
 }
 
-class DockerArchiveDestination : public ImageDestination {
+class DockerArchiveDestination : public ArchiveDestination {
  public:
   DockerArchiveDestination(std::unique_ptr<TarWriter> tar, const std::string& file,
                            std::string reference)
-      : reference_(std::move(reference)),
-        name_(absl::StrCat("docker-archive:", file, reference_.empty() ? "" : ":", reference_)),
-        tar_(std::move(tar)) {}
-
-  std::string Name() const override { return name_; }
-
-  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override FLOE_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    return put_.count(descriptor.digest) > 0;
-  }
-
-  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override {
-    FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
-    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
-    return PutBlobStream(descriptor, stream);
-  }
-
-  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override
-      FLOE_EXCLUDES(mutex_) {
-    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
-    MutexLock lock(mutex_);
-    if (put_.count(descriptor.digest)) return absl::OkStatus();
-    const std::string member =
-        IsConfig(descriptor.media_type) ? ConfigMember(descriptor) : LayerMember(descriptor);
-    FLOE_RETURN_IF_ERROR(tar_->AddBlob(member, descriptor, stream, name_));
-    put_.insert(descriptor.digest);
-    return absl::OkStatus();
-  }
+      : ArchiveDestination(std::move(tar), absl::StrCat("docker-archive:", file,
+                                                        reference.empty() ? "" : ":", reference)),
+        reference_(std::move(reference)) {}
 
   // Such archives have no manifests: only what Finish needs of them is kept.
   absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override
@@ -89,11 +62,11 @@ class DockerArchiveDestination : public ImageDestination {
   }
 
  private:
+  std::string MemberOf(const Descriptor& descriptor) const override {
+    return IsConfig(descriptor.media_type) ? ConfigMember(descriptor) : LayerMember(descriptor);
+  }
+
   const std::string reference_;
-  const std::string name_;
-  Mutex mutex_;
-  const std::unique_ptr<TarWriter> tar_;  // used under mutex_
-  std::set<std::string> put_ FLOE_GUARDED_BY(mutex_);
   std::map<std::string, Bytes> manifests_ FLOE_GUARDED_BY(mutex_);
 };
 

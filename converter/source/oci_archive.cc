@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "converter/source/oci_archive.h"
 
-#include <set>
-
 #include "absl/strings/str_cat.h"
-#include "base/mutex.h"
 #include "converter/image/digest.h"
 #include "converter/image/manifest.h"
+#include "converter/source/archive_destination.h"
 #include "converter/source/layout_index.h"
 #include "converter/source/tar_file.h"
 #include "converter/source/verifying_stream.h"
@@ -26,12 +24,6 @@ class OciArchiveSource : public ImageSource {
   std::string Name() const override { return name_; }
   absl::StatusOr<Descriptor> Resolve() override { return top_; }
 
-  absl::StatusOr<Bytes> ReadBlob(const Descriptor& descriptor, uint64_t max_bytes) override {
-    FLOE_RETURN_IF_ERROR(CheckSmall(descriptor, max_bytes, name_));
-    FLOE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteStream> stream, OpenBlob(descriptor));
-    return ReadAll(*stream, max_bytes, name_);
-  }
-
   absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const Descriptor& descriptor) override {
     FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
     FLOE_ASSIGN_OR_RETURN(std::unique_ptr<ByteStream> stream,
@@ -45,35 +37,11 @@ class OciArchiveSource : public ImageSource {
   const Descriptor top_;
 };
 
-class OciArchiveDestination : public ImageDestination {
+class OciArchiveDestination : public ArchiveDestination {
  public:
   OciArchiveDestination(std::unique_ptr<TarWriter> tar, const std::string& file,
                         const std::string& tag)
-      : tag_(tag), name_(NameOf(file, tag)), tar_(std::move(tar)) {}
-
-  std::string Name() const override { return name_; }
-
-  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override FLOE_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    return put_.count(descriptor.digest) > 0;
-  }
-
-  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override {
-    FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
-    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
-    return PutBlobStream(descriptor, stream);
-  }
-
-  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override
-      FLOE_EXCLUDES(mutex_) {
-    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
-    MutexLock lock(mutex_);
-    if (put_.count(descriptor.digest)) return absl::OkStatus();
-    FLOE_RETURN_IF_ERROR(
-        tar_->AddBlob(LayoutBlobPath(descriptor.digest), descriptor, stream, name_));
-    put_.insert(descriptor.digest);
-    return absl::OkStatus();
-  }
+      : ArchiveDestination(std::move(tar), NameOf(file, tag)), tag_(tag) {}
 
   absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override {
     return PutBlob(descriptor, bytes);
@@ -88,11 +56,11 @@ class OciArchiveDestination : public ImageDestination {
   }
 
  private:
+  std::string MemberOf(const Descriptor& descriptor) const override {
+    return LayoutBlobPath(descriptor.digest);
+  }
+
   const std::string tag_;
-  const std::string name_;
-  Mutex mutex_;
-  const std::unique_ptr<TarWriter> tar_;  // used under mutex_
-  std::set<std::string> put_ FLOE_GUARDED_BY(mutex_);
 };
 
 }  // namespace

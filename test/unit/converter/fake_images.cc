@@ -47,12 +47,6 @@ absl::StatusOr<Descriptor> MemorySource::Resolve() {
   return *top_;
 }
 
-absl::StatusOr<Bytes> MemorySource::ReadBlob(const Descriptor& descriptor, uint64_t max_bytes) {
-  FLOE_RETURN_IF_ERROR(converter::CheckSmall(descriptor, max_bytes, Name()));
-  FLOE_ASSIGN_OR_RETURN(const auto stream, OpenBlob(descriptor));
-  return converter::ReadAll(*stream, max_bytes, Name());
-}
-
 absl::StatusOr<std::unique_ptr<ByteStream>> MemorySource::OpenBlob(const Descriptor& descriptor) {
   const auto it = blobs_.find(descriptor.digest);
   if (it == blobs_.end()) return absl::NotFoundError(absl::StrCat("memory: ", descriptor.digest));

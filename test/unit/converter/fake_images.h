@@ -29,8 +29,6 @@ class MemorySource : public converter::ImageSource {
 
   std::string Name() const override { return "memory"; }
   absl::StatusOr<converter::Descriptor> Resolve() override;
-  absl::StatusOr<Bytes> ReadBlob(const converter::Descriptor& descriptor,
-                                 uint64_t max_bytes) override;
   absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(
       const converter::Descriptor& descriptor) override;
 
