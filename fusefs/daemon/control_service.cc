@@ -26,6 +26,11 @@ control::Reply ErrorReply(const absl::Status& status) {
   return reply;
 }
 
+// For requests that are answered by having been done.
+control::Reply DoneReply(const absl::Status& status) {
+  return status.ok() ? control::Reply() : ErrorReply(status);
+}
+
 SteadyTime DeadlineAfter(uint32_t milliseconds) {
   const SteadyTime now = Clock::Real().Now();
   return milliseconds == 0 ? now + kDefaultDeadline : now + std::chrono::milliseconds(milliseconds);
@@ -81,6 +86,23 @@ control::Reply ListImages(const ImageTable& images, const ControlService::LocalB
     info.set_sealed_bytes(sealed);
   }
   return reply;
+}
+
+control::Reply PongReply() {
+  control::Reply reply;
+  reply.mutable_pong()->set_pid(static_cast<uint32_t>(getpid()));
+  reply.mutable_pong()->set_version(FLOE_VERSION);
+  return reply;
+}
+
+absl::Status CheckManifest(const ImageTable& images, const Message& message) {
+  FLOE_ASSIGN_OR_RETURN(const UniqueFd manifest, TakeDescriptor(message));
+  return images.Check(manifest.get()).status();
+}
+
+absl::Status MoveKeeper(const ControlService::UseKeeper& use_keeper, const Message& message) {
+  FLOE_ASSIGN_OR_RETURN(UniqueFd keeper, TakeDescriptor(message));
+  return use_keeper(std::move(keeper));
 }
 
 // The text in a memfd: it may be longer than a message.
@@ -195,11 +217,9 @@ std::string ControlService::Answer(const Message& message, std::vector<UniqueFd>
     case control::Request::kOpenImage:
       reply = OpenImage(images_, request.open_image(), message);
       break;
-    case control::Request::kCloseImage: {
-      const absl::Status closed = images_.Close(request.close_image().name());
-      if (!closed.ok()) reply = ErrorReply(closed);
+    case control::Request::kCloseImage:
+      reply = DoneReply(images_.Close(request.close_image().name()));
       break;
-    }
     case control::Request::kListImages:
       reply = ListImages(images_, local_bytes_);
       break;
@@ -207,22 +227,14 @@ std::string ControlService::Answer(const Message& message, std::vector<UniqueFd>
       reply = MetricsReply(metrics_, descriptors);
       break;
     case control::Request::kPing:
-      reply.mutable_pong()->set_pid(static_cast<uint32_t>(getpid()));
-      reply.mutable_pong()->set_version(FLOE_VERSION);
+      reply = PongReply();
       break;
-    case control::Request::kCheckManifest: {
-      const auto manifest = TakeDescriptor(message);
-      const absl::Status checked =
-          manifest.ok() ? images_.Check(manifest->get()).status() : manifest.status();
-      if (!checked.ok()) reply = ErrorReply(checked);
+    case control::Request::kCheckManifest:
+      reply = DoneReply(CheckManifest(images_, message));
       break;
-    }
-    case control::Request::kUseKeeper: {
-      auto keeper = TakeDescriptor(message);
-      const absl::Status moved = keeper.ok() ? use_keeper_(*std::move(keeper)) : keeper.status();
-      if (!moved.ok()) reply = ErrorReply(moved);
+    case control::Request::kUseKeeper:
+      reply = DoneReply(MoveKeeper(use_keeper_, message));
       break;
-    }
     case control::Request::KIND_NOT_SET:
       reply = ErrorReply(absl::UnimplementedError("control request of an unknown kind"));
   }

@@ -69,6 +69,29 @@ void AppendParts(const Piece& piece, std::vector<struct iovec>& parts) {
   }
 }
 
+// What asks for a change: refused as a read-only file system does, not as an unknown operation.
+bool WouldChange(uint32_t opcode) {
+  switch (opcode) {
+    case FUSE_SETATTR:
+    case FUSE_SYMLINK:
+    case FUSE_MKNOD:
+    case FUSE_MKDIR:
+    case FUSE_UNLINK:
+    case FUSE_RMDIR:
+    case FUSE_RENAME:
+    case FUSE_RENAME2:
+    case FUSE_LINK:
+    case FUSE_WRITE:
+    case FUSE_CREATE:
+    case FUSE_SETXATTR:
+    case FUSE_REMOVEXATTR:
+    case FUSE_FALLOCATE:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 ImageFs::ImageFs(ImageCatalog& catalog, Executor& blocking, Clock& clock, Metrics& metrics,
@@ -113,24 +136,8 @@ void ImageFs::Handle(const FuseRequest& request, std::shared_ptr<Call> call) {
     case FUSE_FORGET:  // inode numbers do not depend on lookups, so nothing is counted
     case FUSE_BATCH_FORGET:
       return;
-    case FUSE_SETATTR:
-    case FUSE_SYMLINK:
-    case FUSE_MKNOD:
-    case FUSE_MKDIR:
-    case FUSE_UNLINK:
-    case FUSE_RMDIR:
-    case FUSE_RENAME:
-    case FUSE_RENAME2:
-    case FUSE_LINK:
-    case FUSE_WRITE:
-    case FUSE_CREATE:
-    case FUSE_SETXATTR:
-    case FUSE_REMOVEXATTR:
-    case FUSE_FALLOCATE:
-      call->Error(EROFS);
-      return;
     default:
-      call->Error(ENOSYS);
+      call->Error(WouldChange(request.opcode) ? EROFS : ENOSYS);
       return;
   }
 }
