@@ -15,9 +15,7 @@ finish() {
 
 # Only ever run inside the chroot of `layer`.
 upgrade_script() {
-  echo "echo 'deb $mirror bookworm main' > /etc/apt/sources.list"
-  echo "echo 'deb $mirror bookworm-updates main' >> /etc/apt/sources.list"
-  echo "echo 'deb ${mirror%/debian}/debian-security bookworm-security main' >> /etc/apt/sources.list"
+  printf "cat >/etc/apt/sources.list <<'SOURCES'\n%s\nSOURCES\n" "$debian"
   echo "apt-get -q -o Acquire::Retries=3 update"
   echo "apt-get -y -q -o Dpkg::Options::=--force-unsafe-io upgrade"
   echo "install tzdata netbase make"
