@@ -77,12 +77,22 @@ absl::StatusOr<bool> KeyDirectory::EnsureOwnKeys() const {
   }
   // From the file: somebody else's key may have won.
   FLOE_ASSIGN_OR_RETURN(const SigningKey signing, OwnSigningKey());
-  const std::string trusted = path_ + "/trusted";
+  FLOE_ASSIGN_OR_RETURN(const bool trusted, TrustItself(SignerEntry(signing.verifying_key())));
+  return made || trusted;
+}
+
+absl::StatusOr<bool> KeyDirectory::TrustItself(KeyEntry own) const {
   FLOE_RETURN_IF_ERROR(MakeKeyDirectory(path_, "trusted"));
-  FLOE_ASSIGN_OR_RETURN(const bool mine,
-                        WriteIfAbsent(trusted + "/local.pub", SignerEntry(signing.verifying_key()),
-                                      KeyFileAccess::kPublic));
-  return made || mine;
+  const std::string file = path_ + "/trusted/local.pub";
+  auto present = ReadKeyFile(file, KeyFileAccess::kPublic);
+  if (absl::IsNotFound(present.status())) {
+    return WriteIfAbsent(file, std::move(own), KeyFileAccess::kPublic);
+  }
+  FLOE_RETURN_IF_ERROR(present.status());
+  if (present->size() == 1 && present->front().id == own.id) return false;
+  // An earlier signing key's, whose images run on.
+  const std::string other = absl::StrCat(path_, "/trusted/local-", own.id.substr(0, 16), ".pub");
+  return WriteIfAbsent(other, std::move(own), KeyFileAccess::kPublic);
 }
 
 absl::StatusOr<Recipient> KeyDirectory::OwnRecipient() const {

@@ -15,6 +15,7 @@
 
 #include "base/secret.h"
 #include "base/status.h"
+#include "store/keys/key_text.h"
 #include "store/keys/recipients.h"
 #include "store/keys/signing.h"
 #include "store/seal/seal.h"
@@ -42,8 +43,9 @@ class KeyDirectory {
   explicit KeyDirectory(std::string path = kDefaultKeyDirectory) : path_(std::move(path)) {}
   const std::string& path() const { return path_; }
 
-  // Makes local.key, signing.key and the trusted entry for the latter where they are missing. True
-  // when something was made. Called by converters and daemons on first use.
+  // Makes local.key, signing.key and the trusted entry for the latter where they are missing; the
+  // entry of an earlier signing.key stays. True when something was made. Called by converters and
+  // daemons on first use.
   absl::StatusOr<bool> EnsureOwnKeys() const;
 
   // FAILED_PRECONDITION when there is no such key yet ("run floe key generate").
@@ -81,6 +83,8 @@ class KeyDirectory {
   absl::StatusOr<ImportReport> Trust(absl::string_view text, absl::string_view name) const;
 
  private:
+  absl::StatusOr<bool> TrustItself(KeyEntry own) const;
+
   std::string path_;
 };
 

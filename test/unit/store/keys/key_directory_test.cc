@@ -60,6 +60,19 @@ TEST_F(KeyDirectoryTest, TrustsItselfAndOpensItsOwn) {
   EXPECT_TRUE(keys.LoadKeyRing()->Unwrap({stanza})->Equals(file_key));
 }
 
+// Whoever loses a signing key makes another one; images of the old one still run here.
+TEST_F(KeyDirectoryTest, TrustsItselfWithANewSigningKeyToo) {
+  const KeyDirectory keys = Machine("a");
+  ASSERT_TRUE(keys.EnsureOwnKeys().ok());
+  const Signature before = *keys.OwnSigningKey()->Sign(manifest_);
+  ASSERT_EQ(unlink((keys.path() + "/signing.key").c_str()), 0);
+  EXPECT_TRUE(*keys.EnsureOwnKeys());
+  const Signature after = *keys.OwnSigningKey()->Sign(manifest_);
+  EXPECT_TRUE(keys.LoadTrust()->Check(manifest_, {before}).ok());
+  EXPECT_TRUE(keys.LoadTrust()->Check(manifest_, {after}).ok());
+  EXPECT_FALSE(*keys.EnsureOwnKeys());
+}
+
 TEST_F(KeyDirectoryTest, WithoutKeysSaysHowToMakeThem) {
   const KeyDirectory keys = Machine("a");
   for (const absl::Status& status :
