@@ -11,7 +11,6 @@ namespace floe::store {
 namespace {
 
 constexpr absl::string_view kRecencyMagic = "FLOEDTR1";
-constexpr std::chrono::seconds kSaveRecencyEvery(60);
 // An entry's share of its folder, and the folders themselves.
 constexpr uint64_t kNameBytes = 128;
 constexpr uint64_t kFolders = 260;
@@ -259,68 +258,6 @@ absl::StatusOr<PutResult> DiskTier::Write(const VerifiedSealed& chunk) {
   Publish();
   if (!written.ok()) return written;
   return PutResult::kCreated;
-}
-
-bool DiskTier::Reserve(uint64_t bytes) {
-  while (true) {
-    const uint64_t short_by = ShortOfFreeSpace(bytes);
-    {
-      MutexLock lock(mutex_);
-      if (short_by == 0 && used_ + bytes <= options_.max_bytes) {
-        used_ += bytes;
-        return true;
-      }
-    }
-    if (!EvictOne()) return false;
-  }
-}
-
-// The file goes before its bytes count as free.
-bool DiskTier::EvictOne() {
-  std::optional<std::pair<ChunkId, DiskEntry>> victim;
-  {
-    MutexLock lock(mutex_);
-    victim = index_.PopVictim();
-  }
-  if (!victim) return false;
-  files_->Remove(victim->first, victim->second.sealed_length);
-  AddTo(counters_.evictions);
-  MutexLock lock(mutex_);
-  used_ -= Charge(victim->second.sealed_length);
-  recency_changed_ = true;
-  Publish();
-  return true;
-}
-
-uint64_t DiskTier::ShortOfFreeSpace(uint64_t wanted) {
-  std::function<absl::StatusOr<FileSystemSpace>()> ask;
-  {
-    MutexLock lock(mutex_);
-    ask = space_;
-  }
-  const auto space = ask();
-  if (!space.ok()) return 0;
-  const auto share =
-      static_cast<uint64_t>(options_.free_share * static_cast<double>(space->total_bytes));
-  const uint64_t needed = share + wanted;
-  return needed > space->free_bytes ? needed - space->free_bytes : 0;
-}
-
-void DiskTier::Maintain() {
-  while (true) {
-    const bool short_of_space = ShortOfFreeSpace(0) > 0;
-    {
-      MutexLock lock(mutex_);
-      if (!short_of_space && used_ <= options_.max_bytes) break;
-    }
-    if (!EvictOne()) break;
-  }
-  bool save;
-  {
-    MutexLock lock(mutex_);
-    save = clock_.Now() - recency_saved_ >= kSaveRecencyEvery;
-  }
-  if (save) SaveRecency();
 }
 
 void DiskTier::List(const std::string& from, size_t limit, const RequestOptions&,

@@ -62,8 +62,8 @@ class DiskTier : public ChunkStore {
   absl::Status Sync() override { return files_->Sync(); }
   std::string Name() const override;
 
-  // Shrinks if others need the space, and now and then writes down the order of use. Call about
-  // once a second. Blocks on I/O.
+  // Shrinks if others need the space, says in the log when nothing at all has room and when that
+  // ends, and now and then writes down the order of use. Call about once a second. Blocks on I/O.
   void Maintain();
   // Writes down the order of use; the destructor does, too.
   void SaveRecency() FLOE_EXCLUDES(mutex_);
@@ -91,6 +91,7 @@ class DiskTier : public ChunkStore {
   // Makes room for `bytes` more within both limits and reserves them; evicts as needed.
   bool Reserve(uint64_t bytes) FLOE_EXCLUDES(mutex_);
   bool EvictOne() FLOE_EXCLUDES(mutex_);
+  void TellOfRoom(bool full) FLOE_EXCLUDES(mutex_);
   uint64_t ShortOfFreeSpace(uint64_t wanted) FLOE_EXCLUDES(mutex_);
   void Publish() FLOE_REQUIRES(mutex_);
   void FinishPut(const ChunkId& id, const absl::StatusOr<PutResult>& result) FLOE_EXCLUDES(mutex_);
@@ -109,6 +110,7 @@ class DiskTier : public ChunkStore {
   std::map<ChunkId, std::vector<PutCallback>> writing_ FLOE_GUARDED_BY(mutex_);
   std::function<absl::StatusOr<FileSystemSpace>()> space_ FLOE_GUARDED_BY(mutex_);
   SteadyTime recency_saved_ FLOE_GUARDED_BY(mutex_){};
+  bool full_ FLOE_GUARDED_BY(mutex_) = false;
   bool recency_changed_ FLOE_GUARDED_BY(mutex_) = false;
   OutstandingCalls outstanding_;
 };

@@ -129,6 +129,30 @@ TEST_F(DiskTierTest, ShrinksWhenOthersNeedTheSpace) {
   EXPECT_TRUE(absl::IsResourceExhausted(Put(FakeSealedChunk(99, 50000))));
 }
 
+TEST_F(DiskTierTest, AFileSystemThatIsTooFullIsToldOnceAndSoIsItsEnd) {
+  options_.free_share = 0.2;
+  Open();
+  space_.free_bytes = space_.total_bytes / 10;
+  ::testing::internal::CaptureStderr();
+  tier_->Maintain();
+  tier_->Maintain();
+  const std::string full = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(full.find("the cache keeps nothing"), full.rfind("the cache keeps nothing")) << full;
+  for (const std::string& word :
+       {std::string("free some space"), std::string("free_share=0.2"), options_.directory}) {
+    EXPECT_NE(full.find(word), std::string::npos) << word << " in " << full;
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(Put(FakeSealedChunk(1, 50000))));
+  space_.free_bytes = space_.total_bytes;
+  ::testing::internal::CaptureStderr();
+  tier_->Maintain();
+  tier_->Maintain();
+  const std::string room = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(room.find("the cache has room again"), std::string::npos) << room;
+  EXPECT_EQ(room.find("room again"), room.rfind("room again")) << room;
+  EXPECT_TRUE(Put(FakeSealedChunk(1, 50000)).ok());
+}
+
 TEST_F(DiskTierTest, WhatIsReadAgainSurvivesAScan) {
   options_.max_bytes = 4 << 20;
   Open();
