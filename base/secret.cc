@@ -73,7 +73,7 @@ Secret::Secret(size_t size) : size_(size) {
 
 Secret Secret::Copy(ByteView bytes) {
   Secret secret(bytes.size());
-  if (!bytes.empty()) std::memcpy(secret.data_, bytes.data(), bytes.size());
+  if (secret.data_ != nullptr) std::memcpy(secret.data_, bytes.data(), bytes.size());
   return secret;
 }
 

@@ -15,7 +15,7 @@
 namespace floe {
 
 // The longest message that these functions send or accept, in bytes.
-inline constexpr size_t kMaxMessageBytes = 128 * 1024;
+inline constexpr size_t kMaxMessageBytes = 128 << 10;
 inline constexpr size_t kMaxMessageDescriptors = 16;
 
 struct Message {

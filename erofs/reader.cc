@@ -148,7 +148,7 @@ class Reader {
         return tree_.Add(inode);
       case S_IFDIR: {
         const InodeId id = tree_.Add(inode);
-        directories_.emplace_back(id, std::move(raw));
+        directories_.emplace_back(id, raw);
         return id;
       }
       case S_IFCHR:
