@@ -39,7 +39,7 @@ class ImageLowers : public LowerProvider {
   absl::Status Release(const std::string& holder) override FLOE_EXCLUDES(start_mutex_);
   absl::Status Recover(const std::vector<LowerRequest>& held) override FLOE_EXCLUDES(start_mutex_);
 
-  // floe-fusefs' metrics, empty while it does not run.
+  // What is mounted; empty while the data plane does not run.
   std::vector<mount::MountInfo> Mounted() FLOE_EXCLUDES(start_mutex_);
 
  private:
