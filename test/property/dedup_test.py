@@ -12,50 +12,19 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
-import subprocess
 import sys
 import tarfile
 import tempfile
 
+from floe_store import FloeStore
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
-BIN = os.environ.get("FLOE_BIN", os.path.join(SOURCE, "build/release/bin"))
 IMAGES = os.environ.get("FLOE_IMAGES", os.path.join(SOURCE, "build/images"))
 NAMES = ("python", "node", "postgres", "jre", "gcc")
 BASE_LAYERS = 2  # every image of test/images begins with the same two layers
 BLOCK = 4096
-
-
-class Store:
-    def __init__(self, work, name, secret_of=None):
-        """A folder store; with `secret_of`, one whose domain and keys are those of another."""
-        self.folder, self.keys, self.config = (os.path.join(work, name + part) for part in ("", "-keys", ".toml"))
-        with open(self.config, "w") as out:
-            out.write('[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n' % (self.folder, self.keys))
-        if secret_of:
-            shutil.copytree(secret_of.keys, self.keys)
-            os.mkdir(self.folder)
-            for part in ("floe.json", "log"):
-                source = os.path.join(secret_of.folder, part)
-                (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, os.path.join(self.folder, part))
-        else:
-            self.floe("store", "init", "folder:" + self.folder)
-
-    def floe(self, *arguments):
-        return subprocess.run([os.path.join(BIN, "floe"), *arguments], check=True, stdout=subprocess.PIPE,
-                              env=dict(os.environ, FLOE_CONFIG=self.config)).stdout
-
-    def convert(self, layout, target):
-        return json.loads(self.floe("--json", "convert", "oci:" + layout, "oci:" + target))["images"][0]
-
-    def chunk_files(self):
-        return [os.path.join(folder, name) for folder, _, names in os.walk(self.folder) for name in names
-                if len(name) == 64 and "/c/" in folder]
-
-    def sealed_bytes(self):
-        return sum(os.path.getsize(path) for path in self.chunk_files())
 
 
 def blob(layout, digest):
@@ -136,14 +105,14 @@ def check(condition, text):
 
 
 def second_image_adds_its_own_layers(work, layouts):
-    shared = Store(work, "pair")
-    base_only = Store(work, "base", secret_of=shared)
+    shared = FloeStore(work, "pair")
+    base_only = FloeStore(work, "base", secret_of=shared)
     base_only.convert(layers_of(layouts["python"], os.path.join(work, "base-layers"), slice(0, BASE_LAYERS)), os.path.join(work, "b"))
     base = base_only.sealed_bytes()
     shared.convert(layouts["python"], os.path.join(work, "first"))
     good = True
     for name in ("node", "postgres"):
-        own_only = Store(work, "own-" + name, secret_of=shared)
+        own_only = FloeStore(work, "own-" + name, secret_of=shared)
         own_only.convert(layers_of(layouts[name], os.path.join(work, name + "-layers"), slice(BASE_LAYERS, None)), os.path.join(work, name + "-own"))
         before = shared.sealed_bytes()
         shared.convert(layouts[name], os.path.join(work, name + "-second"))
@@ -154,7 +123,7 @@ def second_image_adds_its_own_layers(work, layouts):
 
 
 def distinct_chunks_are_few(work, layouts, undo):
-    store, raw, reference, good = Store(work, "five"), 0, {}, True
+    store, raw, reference, good = FloeStore(work, "five"), 0, {}, True
     for name in NAMES:
         target, mounted = os.path.join(work, "five-" + name), os.path.join(work, "mnt-" + name)
         image = store.convert(layouts[name], target)
@@ -164,8 +133,8 @@ def distinct_chunks_are_few(work, layouts, undo):
             size = manifest_bytes(target)
             good &= check(size <= 96 * count, "%s: manifest of %d bytes for %d chunks, %.1f a chunk" % (name, size, count, size / count))
         os.mkdir(mounted)
-        store.floe("mount", "oci:" + target, mounted)
-        undo.callback(store.floe, "umount", mounted)
+        store.mount(target, mounted)
+        undo.callback(store.umount, mounted)
         reference.update(reference_chunks(regular_files(mounted)))
     wanted = sum(reference.values())
     return good & check(raw <= 1.15 * wanted, "distinct chunks of five images: %.1f MB raw, reference %.1f MB, ratio %.3f" % (

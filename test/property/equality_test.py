@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=900
-"""A mounted flat image shows what containerd's overlayfs unpack of the same layers shows.
+"""A converted and mounted image shows what containerd's overlayfs unpack of the same layers shows.
 
 usage: equality_test.py [--seeds N] [--keep-going] [--disk] [LAYOUT:TAG...]
 
 For each case of odd_trees.py, N random ones (default 20) and each LAYOUT given: containerd unpacks it (Debian's 1.6, a root of its own)
-and mounts the snapshot; flatten_tool makes the flat image with 1 and 2 threads (the same bytes); fsck.erofs finds nothing; the image is
-mounted by loop and compare_trees finds no difference but the quirks it knows. Then what must be refused is, with its reason, leaving
-nothing behind. Every quirk must have been seen. Needs root. FLOE_BIN names the folder with flatten_tool.
+and mounts the snapshot; flatten_tool makes the flat image with 1 and 2 threads (the same bytes); fsck.erofs finds nothing; floe convert
+makes the same chunks and manifest with 1 and 2 threads, floe mount shows them (keys, store, fusefs and mount as a container has them), and
+compare_trees finds no difference but the quirks it knows. Then what must be refused is, with its reason, leaving nothing behind. Every
+quirk must have been seen, and doc/quirks.md lists just these. A conversion needs less than 400 MB of memory. Needs root. FLOE_BIN names the
+folder with floe and flatten_tool.
 """
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,9 +26,10 @@ sys.path.insert(0, TOOLS)
 import containerd16
 import odd_trees
 import unlisted_parents
+from floe_store import BIN, FloeStore, largest_child_bytes
 
-BIN = os.environ.get("FLOE_BIN", os.path.join(HERE, "../../build/debug/bin"))
 QUIRKS = {"old-mtime", "unlisted-parent", "link-count", "broken-entry"}
+MAX_RESIDENT_BYTES = 400_000_000
 
 
 def flatten(layout, tag, image, threads, work):
@@ -36,19 +41,19 @@ class Checker:
     def __init__(self, folder, judge):
         self.folder, self.judge = folder, judge
         self.work = os.path.join(folder, "work")
-        self.quirks, self.failed, self.images = {}, [], 0
+        self.quirks, self.failed = {}, []
         os.mkdir(self.work)
         for name in ("judge", "ours"):
             os.mkdir(os.path.join(folder, name))
+        self.store = FloeStore(folder, "store")
 
     def fail(self, name, why):
         print("FAIL %s: %s" % (name, why), flush=True)
         self.failed.append(name)
 
-    def make_image(self, layout, tag):
-        # A name of its own for each: mount finds a loop device of the same file and takes it, with what is cached of it.
-        self.images += 1
-        images = [os.path.join(self.folder, "image%d-%d" % (self.images, threads)) for threads in (1, 2)]
+    def check_flat(self, layout, tag):
+        """The flat image alone: independent of threads, and fine for fsck.erofs."""
+        images = [os.path.join(self.folder, "image-%d" % threads) for threads in (1, 2)]
         digests = []
         for threads, image in enumerate(images, 1):
             made = flatten(layout, tag, image, threads, self.work)
@@ -57,32 +62,43 @@ class Checker:
             digests.append(json.loads(made.stdout)["sha256"])
         if digests[0] != digests[1]:
             raise RuntimeError("1 and 2 threads give different images")
-        os.unlink(images[1])
         checked = subprocess.run(["fsck.erofs", images[0]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if checked.returncode != 0 or "<E>" in checked.stdout:
             raise RuntimeError("fsck.erofs: " + checked.stdout.strip()[:300])
-        return images[0]
+        for image in images:
+            os.unlink(image)
 
-    def compare(self, layout, tag, image):
+    def convert(self, layout, tag):
+        """Twice, with 1 and 2 threads: the second puts no chunk that the first did not. The converted layout."""
+        source, made = layout + (":" + tag if tag else ""), []
+        for threads in ("1", "2"):
+            target = os.path.join(self.folder, "converted-" + threads)
+            shutil.rmtree(target, ignore_errors=True)
+            made.append(self.store.convert(source, target, "--again", "--strict", "--threads", threads))
+        if made[0]["manifest"] != made[1]["manifest"] or made[1]["chunks"]["new"] != 0:
+            raise RuntimeError("1 and 2 threads give different chunks: %s" % made)
+        return target
+
+    def compare(self, layout, tag, converted):
         there, ours = (os.path.join(self.folder, name) for name in ("judge", "ours"))
         unlisted = os.path.join(self.folder, "unlisted")
         with open(unlisted, "wb") as out:
             out.writelines(os.fsencode(path) + b"\n" for path in unlisted_parents.unlisted_parents(layout, tag) if "\n" not in path)
         self.judge.mount_image(layout, tag, there)
         try:
-            containerd16.run("mount", "-t", "erofs", "-o", "loop,ro", image, ours)
+            self.store.mount(converted, ours)
             try:
                 return subprocess.run([os.path.join(TOOLS, "compare_trees"), there, ours, "--unlisted", unlisted, "--json"],
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             finally:
-                containerd16.run("umount", ours)
-                os.unlink(image)
+                self.store.umount(ours)
         finally:
             self.judge.unmount(there)
 
     def check(self, name, layout, tag):
         try:
-            compared = self.compare(layout, tag, self.make_image(layout, tag))
+            self.check_flat(layout, tag)
+            compared = self.compare(layout, tag, self.convert(layout, tag))
         except RuntimeError as error:
             return self.fail(name, error)
         if compared.returncode != 0:
@@ -96,7 +112,7 @@ class Checker:
         """containerd is no judge here: the kernel walks down by descriptor and reads the file."""
         odd_trees.write(corpus, "beyond-path-max", odd_trees.beyond_path_max())
         ours = os.path.join(self.folder, "ours")
-        containerd16.run("mount", "-t", "erofs", "-o", "loop,ro", self.make_image(os.path.join(corpus, "beyond-path-max"), "t"), ours)
+        self.store.mount(self.convert(os.path.join(corpus, "beyond-path-max"), "t"), ours)
         open_files = [os.open(ours, os.O_RDONLY)]
         try:
             while os.listdir(open_files[-1]) != ["end"]:
@@ -109,7 +125,7 @@ class Checker:
         finally:
             for fd in open_files:
                 os.close(fd)
-            containerd16.run("umount", ours)
+            self.store.umount(ours)
 
     def check_refused(self, name, layout, words):
         made = flatten(layout, "t", os.path.join(self.folder, "refused.img"), 2, self.work)
@@ -121,6 +137,22 @@ class Checker:
             print("ok   %-36s refused: %s" % (name, made.stderr.strip()[-90:]), flush=True)
 
 
+    def check_quirks(self):
+        """Each was seen, and doc/quirks.md has a line for each and for no other."""
+        if QUIRKS - set(self.quirks):
+            self.fail("quirks", "never seen: %s" % sorted(QUIRKS - set(self.quirks)))
+        with open(os.path.join(HERE, "../../doc/quirks.md")) as text:
+            written = set(re.findall(r"^\| `([a-z-]+)` \|", text.read(), re.M))
+        if written != QUIRKS:
+            self.fail("quirks", "doc/quirks.md lists %s, the comparer knows %s" % (sorted(written), sorted(QUIRKS)))
+
+    def check_memory(self):
+        if largest_child_bytes() >= MAX_RESIDENT_BYTES:
+            self.fail("memory", "a program needed %.0f MB" % (largest_child_bytes() / 1e6))
+        else:
+            print("ok   memory: no program needed more than %.0f MB" % (largest_child_bytes() / 1e6), flush=True)
+
+
 def main(arguments):
     seeds, tmpfs = 20, "--disk" not in arguments
     if "--seeds" in arguments:
@@ -129,6 +161,7 @@ def main(arguments):
         del arguments[at:at + 2]
     layouts = [argument for argument in arguments if not argument.startswith("--")]
     with tempfile.TemporaryDirectory(prefix="floe-equality-") as folder:
+        os.chmod(folder, 0o755)  # floe-fusefs reads the store as a user of its own
         os.mkdir(os.path.join(folder, "containerd"))
         with containerd16.Containerd(os.path.join(folder, "containerd"), tmpfs) as judge:
             checker = Checker(folder, judge)
@@ -143,8 +176,8 @@ def main(arguments):
                 for name, (_, words) in odd_trees.REFUSED.items():
                     checker.check_refused(name, os.path.join(corpus, "refused", name), words)
                 checker.check_beyond_path_max(corpus)
-                if QUIRKS - set(checker.quirks):
-                    checker.fail("quirks", "never seen: %s" % sorted(QUIRKS - set(checker.quirks)))
+                checker.check_quirks()
+            checker.check_memory()
         print("quirks seen: %s; %d failed %s" % (checker.quirks, len(checker.failed), checker.failed))
         return 1 if checker.failed else 0
 

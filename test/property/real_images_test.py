@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=1200 cost=900
-"""The five real images of test/images/make, judged as equality_test.py judges: what containerd unpacks is what floe shows, fsck.erofs
-is clean, one and two threads give the same bytes."""
+"""The five real images of test/images/make, judged as equality_test.py judges: what containerd unpacks is what floe mounts, fsck.erofs
+is clean, one and two threads give the same flat image and the same chunks."""
 import os
 import subprocess
 import sys
