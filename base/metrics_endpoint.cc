@@ -29,6 +29,11 @@ absl::Status BadAddress(const std::string& address) {
                    "\": give 127.0.0.1:PORT, [::1]:PORT or the absolute path of a unix socket"));
 }
 
+absl::Status InUse(const std::string& address) {
+  return absl::AlreadyExistsError(
+      absl::StrCat("metrics address ", address, ": another process answers there"));
+}
+
 struct Bound {
   UniqueFd socket;
   std::string path;
@@ -41,6 +46,12 @@ absl::StatusOr<Bound> BindUnix(const std::string& path) {
   if (path.size() >= sizeof address.sun_path) return BadAddress(path);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   Bound bound{UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), path, 0};
+  // Only what a dead process left may be replaced. EAGAIN: alive, and behind with its callers.
+  const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (connect(probe.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN) {
+    return InUse(path);
+  }
   unlink(path.c_str());
   const mode_t before = umask(0117);
   const int rc =
@@ -58,6 +69,7 @@ absl::StatusOr<Bound> BindTcp(Address address, in_port_t Address::*port, const s
   const int on = 1;
   setsockopt(bound.socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(bound.socket.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EADDRINUSE) return InUse(text);
     return ErrnoStatus(errno, absl::StrCat("bind ", text));
   }
   socklen_t length = sizeof address;

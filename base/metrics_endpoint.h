@@ -17,6 +17,7 @@ class MetricsEndpoint {
  public:
   // `address`: "127.0.0.1:PORT", "[::1]:PORT", "localhost:PORT", or the absolute path of a unix
   // socket (mode 0660). Other addresses are INVALID_ARGUMENT: nothing here knows who asks.
+  // ALREADY_EXISTS when another process answers there; a socket that a dead one left is replaced.
   // `metrics` is borrowed. Port 0 takes a free one.
   static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Listen(const std::string& address,
                                                                  const Metrics& metrics);

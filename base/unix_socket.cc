@@ -25,8 +25,8 @@ absl::StatusOr<struct sockaddr_un> AddressOf(const std::string& path) {
   return address;
 }
 
-absl::StatusOr<UniqueFd> NewSocket() {
-  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+absl::StatusOr<UniqueFd> NewSocket(int flags = 0) {
+  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
   if (!fd) return ErrnoStatus(errno, "socket");
   return fd;
 }
@@ -57,6 +57,23 @@ void TakeDescriptors(struct msghdr& header, std::vector<UniqueFd>& descriptors) 
   }
 }
 
+absl::StatusOr<UniqueFd> ConnectTo(const std::string& path, int socket_flags) {
+  FLOE_ASSIGN_OR_RETURN(const struct sockaddr_un address, AddressOf(path));
+  FLOE_ASSIGN_OR_RETURN(UniqueFd fd, NewSocket(socket_flags));
+  int rc;
+  do {
+    rc = connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address);
+  } while (rc != 0 && errno == EINTR);
+  if (rc == 0) return fd;
+  if (errno == ENOENT || errno == ECONNREFUSED) {
+    return absl::UnavailableError(absl::StrCat("nobody serves ", path));
+  }
+  if (errno == EAGAIN) {
+    return absl::ResourceExhaustedError(absl::StrCat(path, ": too many wait to be accepted"));
+  }
+  return ErrnoStatus(errno, absl::StrCat("connect ", path));
+}
+
 }  // namespace
 
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode) {
@@ -75,18 +92,10 @@ absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode) {
   return fd;
 }
 
-absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path) {
-  FLOE_ASSIGN_OR_RETURN(const struct sockaddr_un address, AddressOf(path));
-  FLOE_ASSIGN_OR_RETURN(UniqueFd fd, NewSocket());
-  int rc;
-  do {
-    rc = connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address);
-  } while (rc != 0 && errno == EINTR);
-  if (rc == 0) return fd;
-  if (errno == ENOENT || errno == ECONNREFUSED) {
-    return absl::UnavailableError(absl::StrCat("nobody serves ", path));
-  }
-  return ErrnoStatus(errno, absl::StrCat("connect ", path));
+absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path) { return ConnectTo(path, 0); }
+
+absl::StatusOr<UniqueFd> ConnectUnixAtOnce(const std::string& path) {
+  return ConnectTo(path, SOCK_NONBLOCK);
 }
 
 absl::StatusOr<UniqueFd> AcceptUnix(int listener) {

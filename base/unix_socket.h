@@ -32,8 +32,10 @@ struct Peer {
 // A listening socket at `path` with `mode`; replaces a stale one (nobody accepts there), refuses
 // with ALREADY_EXISTS when somebody does.
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode);
-// UNAVAILABLE when nobody listens.
+// UNAVAILABLE when nobody listens. Waits while the listener is behind with accepting.
 absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path);
+// Never waits: RESOURCE_EXHAUSTED when the listener is behind.
+absl::StatusOr<UniqueFd> ConnectUnixAtOnce(const std::string& path);
 absl::StatusOr<UniqueFd> AcceptUnix(int listener);
 // Two connected ends.
 absl::StatusOr<std::pair<UniqueFd, UniqueFd>> UnixPair();

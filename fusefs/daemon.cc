@@ -92,6 +92,19 @@ absl::StatusOr<UniqueFd> FuseDevice(keeper::KeeperClient& keeper) {
   return std::move(slot->descriptors[0]);
 }
 
+// Two may be configured alike (a node's own and that of `floe mount`): who comes second serves its
+// images all the same, and no metrics. nullptr then.
+absl::StatusOr<std::unique_ptr<MetricsEndpoint>> ListenForMetrics(const std::string& address,
+                                                                  const Metrics& metrics) {
+  auto endpoint = MetricsEndpoint::Listen(address, metrics);
+  if (!absl::IsAlreadyExists(endpoint.status())) return endpoint;
+  Log(LogLevel::kWarning,
+      "no metrics are served: give each floe-fusefs an address of its own (--metrics, or metrics "
+      "in [fusefs])",
+      {{"reason", endpoint.status().message()}});
+  return nullptr;
+}
+
 absl::StatusOr<Opened> OpenAsRoot(const DaemonOptions& options, const ServiceUser& user,
                                   Metrics& metrics) {
   Opened opened;
@@ -106,7 +119,7 @@ absl::StatusOr<Opened> OpenAsRoot(const DaemonOptions& options, const ServiceUse
     FLOE_RETURN_IF_ERROR(GiveCacheTo(user, options.tiers.cache_dir));
   }
   if (!options.metrics.empty()) {
-    FLOE_ASSIGN_OR_RETURN(opened.endpoint, MetricsEndpoint::Listen(options.metrics, metrics));
+    FLOE_ASSIGN_OR_RETURN(opened.endpoint, ListenForMetrics(options.metrics, metrics));
   }
   FLOE_ASSIGN_OR_RETURN(opened.control, ListenUnix(options.control, 0600));
   FLOE_ASSIGN_OR_RETURN(opened.keeper, ReachKeeper(options));

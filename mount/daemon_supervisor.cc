@@ -2,6 +2,7 @@
 #include "mount/daemon_supervisor.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include "mount/backoff.h"
 #include "mount/daemon.h"
 #include "mount/fuse_slots.h"
+#include "proto/control.pb.h"
 
 namespace floe::mount {
 namespace {
@@ -99,6 +101,11 @@ class Supervisor : public DaemonSupervisor {
     kLikely,   // a predecessor left it: floe-fusefs says again what it serves
     kNothing,  // it is new, and floe-fusefs has not told it yet
   };
+  // Asks floe-fusefs for a sign of life when it is time, and kills one that gives none.
+  void WatchPulse(bool answered);
+  void Ping();
+  // When Watch has something to do without being told.
+  SteadyTime NextDeadline() const;
   void Watch();
   bool WantsRefill() const { return fusefs_.daemon.running() && holds_ != Holds::kAll; }
   // The keeper's next chance to start or to be filled, or floe-fusefs' to start.
@@ -117,6 +124,13 @@ class Supervisor : public DaemonSupervisor {
   Watched keeper_;
   Watched fusefs_;
   const FusefsClient client_;
+  // Of the floe-fusefs that runs; the watching thread's own.
+  struct Pulse {
+    UniqueFd socket;  // a ping was sent and is not answered yet
+    SteadyTime next_ping{};
+    SteadyTime patience_ends = kNoDeadline;  // while it owes a sign
+  };
+  Pulse pulse_;
   UniqueFd lock_;
   UniqueFd stop_;
   Holds holds_ = Holds::kAll;  // Begin's, then the watching thread's
@@ -203,7 +217,8 @@ absl::Status Supervisor::AdoptFusefs() {
   // Its requests stay in the kernel until the successor asks for them.
   Log(LogLevel::kWarning, "floe-fusefs is replaced",
       {{"pid", found.pid()}, {"why", pong.ok() ? pong->version : pong.status().ToString()}});
-  (void)found.End(Clock::Real().Now() + options_.start_timeout);
+  const SteadyTime now = Clock::Real().Now();
+  (void)found.End(absl::IsDeadlineExceeded(pong.status()) ? now : now + options_.start_timeout);
   return absl::UnavailableError("replaced");
 }
 
@@ -328,16 +343,58 @@ bool Supervisor::Due(const Watched& watched) const {
   return !watched.daemon.running() && keeper_.daemon.running();  // which it needs
 }
 
+void Supervisor::Ping() {
+  const SteadyTime now = Clock::Real().Now();
+  pulse_.next_ping = now + options_.ping_interval;
+  if (pulse_.patience_ends == kNoDeadline) pulse_.patience_ends = now + options_.ping_patience;
+  absl::StatusOr<UniqueFd> socket = ConnectUnixAtOnce(fusefs_.spec.socket);
+  if (!socket.ok()) return;
+  control::Request request;
+  request.mutable_ping();
+  if (!SendMessage(socket->get(), AsBytes(request.SerializeAsString()), {}, now).ok()) return;
+  pulse_.socket = *std::move(socket);
+}
+
+void Supervisor::WatchPulse(bool answered) {
+  if (!fusefs_.daemon.running()) {
+    pulse_ = {};
+    return;
+  }
+  const SteadyTime now = Clock::Real().Now();
+  if (answered) {  // also a refusal is a sign of life
+    pulse_ = {UniqueFd(), now + options_.ping_interval, kNoDeadline};
+  } else if (now >= pulse_.patience_ends && holds_ == Holds::kNothing) {
+    // What it serves is known to nobody else yet: killed, it would take every container along.
+    pulse_.patience_ends = now + options_.ping_patience;
+  } else if (now >= pulse_.patience_ends) {
+    Log(LogLevel::kError, "floe-fusefs does not answer and is killed, to be started again",
+        {{"pid", fusefs_.daemon.pid()}, {"silent_ms", options_.ping_patience.count()}});
+    (void)fusefs_.daemon.Signal(SIGKILL);
+    pulse_ = {UniqueFd(), now + options_.ping_interval, kNoDeadline};
+  } else if (!pulse_.socket && now >= pulse_.next_ping) {
+    Ping();
+  }
+}
+
+SteadyTime Supervisor::NextDeadline() const {
+  SteadyTime next = kNoDeadline;
+  for (const Watched* watched : {&keeper_, &fusefs_}) {
+    if (Due(*watched)) next = std::min(next, watched->next_start);
+  }
+  if (!fusefs_.daemon.running()) return next;
+  if (!pulse_.socket) next = std::min(next, pulse_.next_ping);
+  return std::min(next, pulse_.patience_ends);
+}
+
 void Supervisor::Watch() {
   while (true) {
-    SteadyTime next = kNoDeadline;
     std::vector<struct pollfd> events = {{stop_.get(), POLLIN, 0}};
     for (const Watched* watched : {&keeper_, &fusefs_}) {
       events.push_back({watched->daemon.running() ? watched->daemon.pidfd() : -1, POLLIN, 0});
-      if (Due(*watched)) next = std::min(next, watched->next_start);
     }
+    events.push_back({pulse_.socket ? pulse_.socket.get() : -1, POLLIN, 0});
     int timeout = -1;
-    if (next != kNoDeadline) {
+    if (const SteadyTime next = NextDeadline(); next != kNoDeadline) {
       const auto left =
           std::chrono::ceil<std::chrono::milliseconds>(next - Clock::Real().Now()).count();
       timeout = static_cast<int>(std::max<int64_t>(left, 0));
@@ -346,6 +403,7 @@ void Supervisor::Watch() {
     if (events[0].revents != 0) return;
     if (events[1].revents != 0) OnEnd(keeper_);
     if (events[2].revents != 0) OnEnd(fusefs_);
+    WatchPulse(events[3].revents != 0);
     for (Watched* watched : {&keeper_, &fusefs_}) {
       if (!Due(*watched) || Clock::Real().Now() < watched->next_start) continue;
       if (watched->daemon.running()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts floe-keeper and floe-fusefs, or adopts those that run already, and starts them again when
-// they die. Both outlive this process.
+// they die, or when floe-fusefs hangs. Both outlive this process.
 #pragma once
 
 #include <sys/types.h>
@@ -33,6 +33,11 @@ struct SupervisorOptions {
   // ten times `longest_pause` starts from the beginning.
   std::chrono::milliseconds first_pause{100};
   std::chrono::milliseconds longest_pause{5000};
+  // floe-fusefs is asked for a sign of life this often, and killed and started again when it has
+  // given none for `ping_patience` (stopped, or stuck: readers would wait for ever). Long, for a
+  // machine may be very busy: what is killed in vain loses what it had in memory.
+  std::chrono::milliseconds ping_interval{5000};
+  std::chrono::milliseconds ping_patience{15000};
   // Starts a running floe-fusefs of another version anew (containers wait for it, no read fails).
   bool replace_other_version = true;
 };

@@ -105,6 +105,12 @@ absl::Status MoveKeeper(const ControlService::UseKeeper& use_keeper, const Messa
   return use_keeper(std::move(keeper));
 }
 
+bool IsPing(const Message& message) {
+  control::Request request;
+  return request.ParseFromArray(message.bytes.data(), static_cast<int>(message.bytes.size())) &&
+         request.has_ping();
+}
+
 // The text in a memfd: it may be longer than a message.
 control::Reply MetricsReply(const Metrics& metrics, std::vector<UniqueFd>& descriptors) {
   const std::string text = metrics.Text();
@@ -182,28 +188,40 @@ void ControlService::Loop() {
     (void)eventfd_read(wake_.get(), &ignored);
     for (size_t i = 0; i < idle.size(); ++i) {
       if (polled[i + 2].revents == 0) continue;
-      idle[i]->busy = true;
-      pool_->Run([this, connection = idle[i]] { Serve(connection); });
+      Receive(idle[i]);
     }
     if ((polled[0].revents & POLLIN) != 0) Accept();
   }
 }
 
-void ControlService::Serve(const std::shared_ptr<Connection>& connection) {
-  const SteadyTime soon = Clock::Real().Now() + std::chrono::seconds(5);
-  const auto message = ReceiveMessage(connection->socket.get(), soon);
-  bool alive = message.ok();
-  if (alive) {
-    std::vector<UniqueFd> descriptors;
-    const std::string reply = Answer(*message, descriptors);
-    std::vector<int> borrowed;
-    for (const UniqueFd& fd : descriptors) borrowed.push_back(fd.get());
-    alive = SendMessage(connection->socket.get(), AsBytes(reply), borrowed,
-                        Clock::Real().Now() + std::chrono::seconds(5))
-                .ok();
+void ControlService::Receive(const std::shared_ptr<Connection>& connection) {
+  const SteadyTime now = Clock::Real().Now();
+  auto received = ReceiveMessage(connection->socket.get(), now);  // it is there
+  if (!received.ok()) {
+    connection->broken = true;
+    return;
   }
-  if (!alive) connection->broken = true;
-  connection->busy = false;
+  auto message = std::make_shared<Message>(*std::move(received));
+  connection->busy = true;
+  if (IsPing(*message)) {
+    Serve(*connection, *message, now);
+    return;
+  }
+  pool_->Run([this, connection, message] {
+    Serve(*connection, *message, Clock::Real().Now() + std::chrono::seconds(5));
+  });
+}
+
+void ControlService::Serve(Connection& connection, const Message& message, SteadyTime deadline) {
+  std::vector<UniqueFd> descriptors;
+  const std::string reply = Answer(message, descriptors);
+  std::vector<int> borrowed;
+  for (const UniqueFd& fd : descriptors) borrowed.push_back(fd.get());
+  deadline = std::max(deadline, Clock::Real().Now());
+  if (!SendMessage(connection.socket.get(), AsBytes(reply), borrowed, deadline).ok()) {
+    connection.broken = true;
+  }
+  connection.busy = false;
   (void)eventfd_write(wake_.get(), 1);
 }
 

@@ -24,7 +24,8 @@ struct ControlOptions {
   size_t threads = 16;           // requests at work at the same time
 };
 
-// One thread waits for requests; a pool does them. Thread safe.
+// One thread waits for requests, and answers pings itself, so that they tell whether the daemon
+// lives and not how much it has to do; a pool does the rest. Thread safe.
 class ControlService {
  public:
   using LocalBytes = std::function<uint64_t(const store::ChunkRefs&)>;
@@ -43,7 +44,9 @@ class ControlService {
   void Loop();
   void Accept();
   bool Allowed(int socket) const;
-  void Serve(const std::shared_ptr<Connection>& connection);
+  // Takes the message that has come; the pool answers it, but for a ping.
+  void Receive(const std::shared_ptr<Connection>& connection);
+  void Serve(Connection& connection, const Message& message, SteadyTime deadline);
   // The reply to one message; `descriptors` may get what goes beside it.
   std::string Answer(const Message& message, std::vector<UniqueFd>& descriptors);
 

@@ -82,6 +82,39 @@ TEST(MetricsEndpointTest, AnswersOverAUnixSocket) {
   EXPECT_NE(access(path.c_str(), F_OK), 0);
 }
 
+TEST(MetricsEndpointTest, ASecondOneAtTheSameAddressIsRefusedAndTheFirstGoesOn) {
+  const TempDir dir = *TempDir::Create();
+  Metrics metrics;
+  const std::string path = dir.path() + "/metrics.sock";
+  const auto unix_endpoint = *MetricsEndpoint::Listen(path, metrics);
+  const auto tcp_endpoint = *MetricsEndpoint::Listen("127.0.0.1:0", metrics);
+  const std::string tcp = "127.0.0.1:" + std::to_string(tcp_endpoint->port());
+  for (const std::string& address : {path, tcp}) {
+    const absl::Status second = MetricsEndpoint::Listen(address, metrics).status();
+    EXPECT_TRUE(absl::IsAlreadyExists(second)) << second;
+    EXPECT_NE(second.message().find(address), std::string::npos) << second;
+  }
+  EXPECT_EQ(access(path.c_str(), F_OK), 0);
+  tcp_endpoint->Serve();
+  EXPECT_FALSE(Ask(ConnectTcp(tcp_endpoint->port()).get(), "GET / HTTP/1.0\r\n\r\n").empty());
+}
+
+TEST(MetricsEndpointTest, ASocketThatADeadProcessLeftIsReplaced) {
+  const TempDir dir = *TempDir::Create();
+  const std::string path = dir.path() + "/metrics.sock";
+  struct sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  {
+    const UniqueFd dead(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(bind(dead.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(listen(dead.get(), 1), 0);
+  }
+  ASSERT_EQ(access(path.c_str(), F_OK), 0);
+  Metrics metrics;
+  EXPECT_TRUE(MetricsEndpoint::Listen(path, metrics).ok());
+}
+
 TEST(MetricsEndpointTest, OnlyLoopbackAndSockets) {
   Metrics metrics;
   for (const char* address : {"0.0.0.0:9100", "9100", "10.0.0.1:9100", "127.0.0.1:99999",

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -72,6 +73,22 @@ TEST(UnixSocketTest, TooLongMessagesAndPathsAreRefused) {
   EXPECT_EQ(SendMessage(pair->first.get(), Bytes(kMaxMessageBytes + 1)).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ConnectUnix(std::string(200, 'x')).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(UnixSocketTest, ConnectAtOnceDoesNotWaitForAListenerThatIsBehind) {
+  const TempDir dir = *TempDir::Create();
+  const std::string path = dir.path() + "/sock";
+  EXPECT_TRUE(absl::IsUnavailable(ConnectUnixAtOnce(path).status()));
+  const UniqueFd listener = *ListenUnix(path, 0600);
+  ASSERT_EQ(listen(listener.get(), 1), 0);  // a shorter queue
+  std::vector<UniqueFd> queued;
+  absl::StatusOr<UniqueFd> next = ConnectUnixAtOnce(path);
+  while (next.ok()) {
+    queued.push_back(*std::move(next));
+    next = ConnectUnixAtOnce(path);
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(next.status())) << next.status();
+  EXPECT_GE(queued.size(), 1U);
 }
 
 }  // namespace

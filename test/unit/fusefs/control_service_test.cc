@@ -101,6 +101,44 @@ TEST_F(ControlServiceTest, PingAndMetrics) {
   EXPECT_NE(AsText(*text).find("floe_tier_hits_total"), absl::string_view::npos);
 }
 
+TEST_F(ControlServiceTest, APingIsAnsweredWhileEveryThreadIsBusy) {
+  Mutex mutex;
+  CondVar changed;
+  bool busy = false, go_on = false;
+  service_ = nullptr;
+  service_ = std::make_unique<ControlService>(
+      *ListenUnix(Path(), 0666), *table_, metrics_,
+      [this](const std::vector<store::ChunkRef>& chunks) { return tiers_->LocalBytes(chunks); },
+      [&](UniqueFd) {
+        MutexLock lock(mutex);
+        busy = true;
+        changed.NotifyAll();
+        while (!go_on) changed.Wait(mutex);
+        return absl::OkStatus();
+      },
+      ControlOptions{54321, 8, 1});
+  control::Request use_keeper;
+  use_keeper.mutable_use_keeper();
+  const UniqueFd socket = *ConnectUnix(Path());
+  const UniqueFd some = Fd(manifest_);
+  ASSERT_TRUE(
+      SendMessage(socket.get(), AsBytes(use_keeper.SerializeAsString()), {some.get()}).ok());
+  {
+    MutexLock lock(mutex);
+    while (!busy) changed.Wait(mutex);
+  }
+  control::Request ping;
+  ping.mutable_ping();
+  EXPECT_EQ(Ask(ping).pong().pid(), static_cast<uint32_t>(getpid()));
+  {
+    MutexLock lock(mutex);
+    go_on = true;
+    changed.NotifyAll();
+  }
+  EXPECT_TRUE(ReceiveMessage(socket.get(), Soon()).ok());
+  service_ = nullptr;
+}
+
 TEST_F(ControlServiceTest, SeveralRequestsOnOneConnection) {
   const UniqueFd socket = *ConnectUnix(Path());
   control::Request ping;

@@ -123,6 +123,31 @@ TEST_F(SupervisorTest, AdoptedFusefsIsStartedAgainToo) {
   EXPECT_FALSE(daemons_->fusefs_state().adopted);
 }
 
+TEST_F(SupervisorTest, HungFusefsIsReplaced) {
+  SupervisorOptions options = FakeDaemons(temp_.path());
+  options.ping_interval = milliseconds(5);
+  options.ping_patience = milliseconds(300);
+  auto daemons = DaemonSupervisor::Start(options);
+  ASSERT_TRUE(daemons.ok()) << daemons.status();
+  daemons_ = *std::move(daemons);
+  const std::string id = daemons_->fuse()->id;
+  const pid_t pid = daemons_->fusefs_state().pid;
+  kill(pid, SIGSTOP);
+  EXPECT_NE(NextFusefs(pid), pid);
+  EXPECT_FALSE(Runs(pid));
+  EXPECT_EQ(daemons_->fuse()->id, id);
+  EXPECT_GE(daemons_->fusefs_state().restarts, 1U);
+}
+
+TEST_F(SupervisorTest, HungFusefsIsNotAdopted) {
+  Start();
+  const pid_t pid = daemons_->fusefs_state().pid;
+  kill(pid, SIGSTOP);
+  Start();
+  EXPECT_FALSE(Runs(pid));
+  EXPECT_FALSE(daemons_->fusefs_state().adopted);
+}
+
 TEST_F(SupervisorTest, KeeperIsStartedAgainWithTheConnection) {
   Start();
   const std::string id = daemons_->fuse()->id;
