@@ -206,12 +206,12 @@ class World:
     def cold(self):
         drop_page_cache()
 
-    def fetched(self):
-        """Bytes read from the store so far, counted outside floe, once nothing is under way any more."""
+    def fetched(self, floe=None):
+        """Bytes read from the store so far, counted outside floe, once nothing of this node's is under way any more."""
         def settled():
             before = self.counter.bytes()
             time.sleep(0.2)  # not for the result: only so as not to ask all the time
-            return self.floe.quiet() and self.counter.bytes() == before
+            return (floe or self.floe).quiet() and self.counter.bytes() == before
         wait_until("requests to the store end", settled)
         return self.counter.bytes()
 
