@@ -95,6 +95,16 @@ absl::Status NeedRoot() {
   return absl::PermissionDeniedError("mounting needs root; run the command as root");
 }
 
+// Nobody watches the daemons of a `floe mount`. A new floe-fusefs is started to unmount, and
+// answers what the dead one left.
+void TellOfDeath(const mount::SupervisorOptions& daemons, const std::string& target) {
+  const mount::FusefsClient fusefs(daemons.runtime_dir + "/fusefs.sock");
+  const auto pong = fusefs.Ping(After(std::chrono::seconds(5)));
+  if (pong.ok()) return;
+  Log(LogLevel::kWarning, "the floe-fusefs of this mount had ended; it is unmounted all the same",
+      {{"target", target}, {"log", daemons.log_file}, {"reason", pong.status().message()}});
+}
+
 // Ends the daemons and everything mounted through them; says what could not be undone.
 absl::Status TearDown(mount::DaemonSupervisor& daemons, mount::ImageMounter* mounter,
                       SteadyTime deadline) {
@@ -187,6 +197,7 @@ absl::Status UnmountOnNode(const std::string& target, std::chrono::milliseconds 
     return absl::NotFoundError(absl::StrCat("floe has mounted nothing at ", target));
   }
   const SteadyTime deadline = After(timeout);
+  TellOfDeath(DaemonOptions(*state), absolute);
   FLOE_RETURN_IF_ERROR(mount::UnmountErofs(absolute, deadline));
   FLOE_ASSIGN_OR_RETURN(const auto daemons, mount::DaemonSupervisor::Start(DaemonOptions(*state)));
   FLOE_ASSIGN_OR_RETURN(const auto options, MounterOptionsOf(id, "file"));

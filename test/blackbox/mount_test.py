@@ -8,6 +8,8 @@ usage: mount_test.py [TEST...]      (programs from $FLOE_BIN; needs root)
 import glob
 import json
 import os
+import shutil
+import signal
 import subprocess
 
 from floe_box import BAD_INPUT, BIN, NOT_FOUND, REFUSED, check, equal, main, noise, tar
@@ -120,6 +122,32 @@ def a_cache_of_its_own_is_kept(box):
         check(os.listdir(cache), "the cache is empty")
 
 
+def dead_daemons_do_not_hinder_umount(box):
+    """Nobody watches the daemons of floe mount: what a dead floe-fusefs was asked waits, until floe umount ends it."""
+    for names in (["floe-fusefs"], ["floe-fusefs", "floe-keeper"]):
+        target, content = lazy_image(box)
+        before = mounts(box)
+        box.floe("mount", "oci:" + box.path("lazy"), target)
+        folder, = state_of(target)
+        for name in names:
+            for line in daemons_of(folder):
+                pid = int(line.split("/")[2])
+                with open("/proc/%d/comm" % pid) as comm:
+                    if comm.read().strip() == name:
+                        os.kill(pid, signal.SIGKILL)
+        _, err = box.floe("umount", target)
+        check("floe-fusefs" in err and "had ended" in err, "umount does not say what it found: %s", err)
+        equal(os.listdir(target), [], "the directory afterwards")
+        equal((state_of(target), os.path.exists(folder), daemons_of(folder)), ([], False, []), "left over")
+        equal(mounts(box), before, "mounts")
+        box.floe("mount", "oci:" + box.path("lazy"), target)  # and it can be mounted again
+        equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "a large file")
+        box.floe("umount", target)
+        shutil.rmtree(box.path("lazy"))
+        shutil.rmtree(box.path("src"))
+        os.rmdir(target)
+
+
 def refusals_leave_nothing(box):
     target, _ = lazy_image(box)
     before = mounts(box)
@@ -140,4 +168,5 @@ def refusals_leave_nothing(box):
 
 
 if __name__ == "__main__":
-    main(mounts_reads_and_leaves_nothing, keys_are_locked_in_memory, a_cache_of_its_own_is_kept, refusals_leave_nothing)
+    main(mounts_reads_and_leaves_nothing, keys_are_locked_in_memory, a_cache_of_its_own_is_kept, dead_daemons_do_not_hinder_umount,
+         refusals_leave_nothing)

@@ -267,8 +267,7 @@ class Node:
     def __enter__(self):
         try:
             self.keeper_process = subprocess.Popen([os.path.join(BIN, "floe-keeper"), "--socket", self.keeper_sock], stderr=self.log)
-            self.wait_for(lambda: os.path.exists(self.keeper_sock))
-            self.keeper = Keeper(self.keeper_sock)
+            self.wait_for(self.keeper_answers)
             device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
             self.fuse = fs_mount("fuse", {"source": "floe", "fd": device, "rootmode": "40000", "user_id": 0, "group_id": 0})
             self.keeper.call(Keeper.PUT, "fuse.dev", b"", [device])
@@ -302,6 +301,13 @@ class Node:
             if time.monotonic() > end:
                 raise TimeoutError("waited %d s; log:\n%s" % (seconds, self.log_text()[-3000:]))
             time.sleep(0.02)
+
+    def keeper_answers(self):
+        """Its socket has a name a moment before anybody listens there."""
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            self.keeper = Keeper(self.keeper_sock)
+            return True
+        return False
 
     def log_text(self):
         with open(os.path.join(self.folder, "log"), errors="replace") as log:

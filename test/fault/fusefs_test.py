@@ -10,12 +10,14 @@ usage: fusefs_test.py [TestCase[.test]]
 import contextlib
 import glob
 import hashlib
+import http.client
 import mmap
 import os
 import re
 import resource
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -52,6 +54,17 @@ class SlowStore:
     def close(self):
         self.hold(False)
         subprocess.run(["umount", "-l", self.folder], check=True)
+
+
+def http_over(address):
+    """To a unix socket's path or host:port."""
+    connection = http.client.HTTPConnection("localhost", timeout=60)
+    if address.startswith("/"):
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(address)
+    else:
+        connection = http.client.HTTPConnection(address, timeout=60)
+    return connection
 
 
 def loop_devices():
@@ -192,6 +205,53 @@ class FusefsTest(unittest.TestCase):
         with self.assertRaises(ControlError) as error:
             node.control.open("0a", self.other)
         self.assertEqual(error.exception.code, ALREADY_EXISTS)
+
+    def test_random_keys_on_warm_chunks_give_nothing(self):
+        """Who may convert and knows others' chunk ids, but not their keys, gets none of their bytes, out of memory or from disk: not one
+        more than is in the chunks that are his own, which a node shows that has nothing but these."""
+        bare = self.node()
+        opened = bare.control.open("0a", self.manifest)
+        # What opening fetches is what mount(2) needs: these chunks are the attacker's own, so to say.
+        bare.wait_for(lambda: bare.control.metric("floe_tier_entries") == bare.control.metric("floe_chunk_fetches_total"))
+        own = [os.path.basename(path)[:64] for path in glob.glob(bare.cache + "/c/*/*")]
+        self.assertLess(len(own), opened["chunks"] // 4)
+        bare.store = "folder:/nonexistent/store"
+        bare.restart()
+        point, _ = bare.mount("0a", self.manifest)
+        allowed = {path: self.what_can_be_read(os.path.join(point, path)) for path in self.files}
+        self.assertLess(sum(map(len, allowed.values())), sum(map(len, self.files.values())) // 4)
+
+        node = self.node()
+        point, _ = node.mount("0a", self.manifest)
+        self.assert_equal_tree(point, self.files)
+        hostile = os.path.join(self.folder, "hostile.manifest")
+        told = subprocess.run([os.path.join(BIN, "hostile_manifest"), self.converter.keys, self.manifest, hostile] + own, check=True,
+                              stdout=subprocess.PIPE).stdout.decode()
+        self.assertIn("%d of %d" % (len(own), opened["chunks"]), told)
+        for warm in ("memory and disk", "disk"):
+            stolen, _ = node.mount("0b", hostile)
+            self.assertEqual(sorted(os.listdir(stolen)), ["dir0", "dir1", "dir2"])
+            fetched = node.control.metric("floe_store_bytes_total", operation="get")
+            for path in self.files:
+                got = self.what_can_be_read(os.path.join(stolen, path))
+                self.assertTrue(got == allowed[path], "%s warm: %d bytes of %s, %d are allowed" % (warm, len(got), path, len(allowed[path])))
+            self.assertGreater(node.control.metric("floe_chunk_open_failures_total"), 0)
+            self.assertEqual(node.control.metric("floe_store_bytes_total", operation="get"), fetched, "the chunks were warm")
+            self.assertIn("read failed", node.log_text())
+            drop_caches()
+            self.assert_equal_tree(point, self.files)  # the owner is not harmed
+            node.umount("0b")
+            node.control.close("0b")
+            node.restart()
+
+    def what_can_be_read(self, path):
+        """All blocks of a file that do not fail."""
+        got = []
+        with open(path, "rb", buffering=0) as source:
+            for offset in range(0, os.fstat(source.fileno()).st_size, 4096):
+                with contextlib.suppress(OSError):
+                    got.append(os.pread(source.fileno(), 4096, offset))
+        return b"".join(got)
 
     # --- survival
 
@@ -435,14 +495,43 @@ class FusefsTest(unittest.TestCase):
         self.assertEqual(node.control.metric("floe_fuse_read_errors_total"), 0)
 
     def test_disk_tier_keeps_its_limit(self):
-        node = self.node("--cache-bytes", "16777216", "--memory-bytes", "0")
-        big_files = {"big%d" % i: random_bytes(4 << 20, 5000 + i) for i in range(20)}
-        point, _ = node.mount("0a", self.converter.manifest("big", big_files))
-        for path, data in big_files.items():
-            with open(os.path.join(point, path), "rb") as source:
-                self.assertEqual(hashlib.sha256(source.read()).digest(), hashlib.sha256(data).digest())
-            used = int(subprocess.run(["du", "-s", "-B1", node.cache], stdout=subprocess.PIPE, check=True).stdout.split()[0])
-            self.assertLessEqual(used, 16777216)
+        """An image of five times the limit, walked by two readers from both ends. The tier has a file system of its own, whose used
+        bytes are one number and cannot be misread while files come and go; a thread looks at it all the time."""
+        limit, files = 16 << 20, {"big%d" % i: random_bytes(4 << 20, 5000 + i) for i in range(20)}
+        manifest, slow = self.converter.manifest("big", files), self.slow_store()
+        cache = tempfile.mkdtemp(prefix="cache-", dir=self.folder)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=700,uid=61616,gid=61616", "tmpfs", cache], check=True)
+        self.stack.callback(lambda: subprocess.run(["umount", "-l", cache], check=True))
+        node = self.node("--cache-bytes", str(limit), "--memory-bytes", "0", "--cache-dir", cache, slow=slow)
+        point, _ = node.mount("0a", manifest)
+        seen, wrong, walked = [], [], threading.Event()
+
+        def watch():
+            while not walked.is_set():
+                space = os.statvfs(cache)
+                seen.append((space.f_blocks - space.f_bfree) * space.f_frsize)
+
+        def walk(paths):
+            for path in paths:
+                with open(os.path.join(point, path), "rb") as source:
+                    if hashlib.sha256(source.read()).digest() != hashlib.sha256(files[path]).digest():
+                        wrong.append(path)
+        watcher = threading.Thread(target=watch)
+        walkers = [threading.Thread(target=walk, args=(paths,)) for paths in (list(files), list(files)[::-1])]
+        watcher.start()
+        for walker in walkers:
+            walker.start()
+        for walker in walkers:
+            walker.join()
+        walked.set()
+        watcher.join()
+        moved = slow.bytes()
+        print("limit %d, most used %d in %d looks, %d bytes moved" % (limit, max(seen), len(seen), moved))
+        self.assertEqual(wrong, [])
+        self.assertGreater(len(seen), 100)
+        self.assertLessEqual(max(seen), limit)
+        self.assertGreater(max(seen), limit // 2)
+        self.assertGreaterEqual(moved, 5 * limit)
         self.assertGreater(node.control.metric("floe_tier_evictions_total", tier="disk"), 0)
 
     def test_a_full_disk_hinders_no_read(self):
@@ -513,6 +602,23 @@ class FusefsTest(unittest.TestCase):
                 self.assertIn("would wait for itself", done.stderr.decode())
         finally:
             subprocess.run(["umount", merged], check=True)
+
+    def test_two_may_be_configured_with_one_metrics_address(self):
+        path = os.path.join(self.folder, "metrics.sock")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        for address in (path, "127.0.0.1:%d" % port):
+            first, second = self.node("--metrics", address), self.node("--metrics", address)
+            self.assertNotIn("no metrics are served", first.log_text())
+            self.assertRegex(second.log_text(), "warning no metrics are served: .*%s" % re.escape(address))
+            point, _ = second.mount("0a", self.manifest)
+            self.assert_equal_tree(point, self.files)
+            with contextlib.closing(http_over(address)) as connection:
+                connection.request("GET", "/metrics")
+                self.assertIn(b"floe_", connection.getresponse().read())
+            first.restart()  # its own address is not in the way
+            self.assertNotIn("no metrics are served", first.log_text())
 
     def test_says_what_is_missing(self):
         cases = [(["--keeper", "/nonexistent.sock"], "floe-keeper"), (["--user", "no-such-user"], "no-such-user"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# ctest: timeout=400
+# ctest: timeout=500
 """mount/ with the real floe-keeper and floe-fusefs over a folder store: both back ends, many callers at once, death of each process,
 what images may contain, and that nothing is left at the end."""
 import hashlib
@@ -193,23 +193,67 @@ def many_at_once(box):
     drill.shutdown()
 
 
-def fusefs_dies_under_readers(box):
+def under_readers(box, drill, path, send):
+    """Fifteen cold reads while floe-fusefs gets this signal: all of them end well, and another one serves."""
+    drop_page_cache()
+    readers = [subprocess.Popen(["sha256sum", "%s/data/file%d" % (path, number)], stdout=subprocess.PIPE, text=True) for number in range(1, 16)]
+    old = drill.state()["fusefs"]
+    os.kill(old, send)
+    for number, reader in enumerate(readers, 1):
+        out, _ = reader.communicate()
+        equal(reader.returncode, 0, "a reader during signal %d" % send)
+        equal(out.split()[0], expected(box, number), "what it read")
+    wait_until("another floe-fusefs", lambda: drill.state()["fusefs"] not in (-1, old))
+
+
+def fusefs_ends_under_readers(box):
+    """Killed, and asked to end: SIGTERM and SIGHUP."""
     converter = Converter(box)
     manifest = converted(box, converter, data_mb=16)
     drill = Drill(box, converter)
     path = drill.do("mount", "m1", manifest, "a")
-    for round_number in range(5):
-        drop_page_cache()
-        readers = [subprocess.Popen(["sha256sum", "%s/data/file%d" % (path, number)], stdout=subprocess.PIPE, text=True)
-                   for number in range(1, 16)]
-        old = drill.state()["fusefs"]
-        os.kill(old, signal.SIGKILL)
-        for number, reader in enumerate(readers, 1):
-            out, _ = reader.communicate()
-            equal(reader.returncode, 0, "a reader during death %d" % round_number)
-            equal(out.split()[0], expected(box, number), "what it read")
-        wait_until("another floe-fusefs", lambda: drill.state()["fusefs"] not in (-1, old))
-    equal(drill.state()["restarts"], 5, "restarts")
+    signals = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP) * 3
+    for send in signals:
+        under_readers(box, drill, path, send)
+    equal(drill.state()["restarts"], len(signals), "restarts")
+    drill.shutdown()
+
+
+def fusefs_hangs_under_readers(box):
+    """Stopped and not dead: nobody is told, so the supervisor has to ask."""
+    converter = Converter(box)
+    manifest = converted(box, converter, data_mb=16)
+    drill = Drill(box, converter)
+    path = drill.do("mount", "m1", manifest, "a")
+    stopped = drill.state()["fusefs"]
+    under_readers(box, drill, path, signal.SIGSTOP)
+    check(not os.path.exists("/proc/%d" % stopped), "the stopped floe-fusefs is left")
+    with open(box.path("logs", "drill.log")) as log:
+        check("does not answer" in log.read(), "the log does not say why it was replaced")
+    drill.shutdown()
+
+
+def hangup_reads_keys_and_trust_again(box):
+    """A signer who is trusted later: refused until SIGHUP, and what runs goes on."""
+    converter = Converter(box)
+    first = converted(box, converter, data_mb=16)
+    mine = box.path("node-keys")
+    shutil.copytree(converter.keys, mine)
+    os.unlink(os.path.join(converter.keys, "signing.key"))
+    second = converted(box, converter, "other", 2)  # signed by a new key
+    signer = box.path("other.pub")
+    converter.floe("key", "export", "--signer", signer)
+    converter.keys = mine
+    drill = Drill(box, converter)
+    path = drill.do("mount", "m1", first, "a")
+    code, text = drill.refused("mount", "m2", second, "a")
+    check(code in ("PERMISSION_DENIED", "FAILED_PRECONDITION") and "sign" in text, "refused with %s: %s", code, text)
+    box.run([program("floe"), "key", "trust", signer], {"FLOE_KEYS": mine})
+    code, _ = drill.refused("mount", "m2", second, "a")
+    check(code != "OK", "trust was read without being asked to")
+    under_readers(box, drill, path, signal.SIGHUP)
+    other = drill.do("mount", "m2", second, "a")
+    equal(digest(other + "/data/file1"), expected(box, 1, 2), "a file of the image whose signer is trusted now")
     drill.shutdown()
 
 
@@ -313,4 +357,5 @@ def start_error(box, converter, flags):
     return "it started"
 
 
-main([both_back_ends, many_at_once, fusefs_dies_under_readers, keeper_dies, supervisor_dies, all_die, bad_manifests, failed_start])
+main([both_back_ends, many_at_once, fusefs_ends_under_readers, fusefs_hangs_under_readers, hangup_reads_keys_and_trust_again,
+      keeper_dies, supervisor_dies, all_die, bad_manifests, failed_start])
