@@ -108,7 +108,7 @@ TEST_F(ControlServiceTest, APingIsAnsweredWhileEveryThreadIsBusy) {
   service_ = nullptr;
   service_ = std::make_unique<ControlService>(
       *ListenUnix(Path(), 0666), *table_, metrics_,
-      [this](const std::vector<store::ChunkRef>& chunks) { return tiers_->LocalBytes(chunks); },
+      [this](const store::ChunkRefs& chunks) { return tiers_->LocalBytes(chunks); },
       [&](UniqueFd) {
         MutexLock lock(mutex);
         busy = true;
