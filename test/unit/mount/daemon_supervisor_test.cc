@@ -271,7 +271,7 @@ TEST_F(SupervisorTest, MissingProgramIsNamed) {
 TEST_F(SupervisorTest, DaemonThatNeverListensIsKilledAtTheDeadline) {
   SupervisorOptions options = FakeDaemons(temp_.path());
   options.keeper_program = "/bin/sh";
-  options.keeper_arguments = {"-c", "sleep 1000"};
+  options.keeper_arguments = {"-c", "exec sleep 1000"};
   options.start_timeout = milliseconds(50);
   const auto failed = DaemonSupervisor::Start(options);
   EXPECT_EQ(failed.status().code(), absl::StatusCode::kDeadlineExceeded) << failed.status();
