@@ -102,26 +102,32 @@ class Containerd:
         box.undo.callback(self.end)
 
     def config(self):
+        """What a node of a test needs of its own, and for floe the example that users get, with our socket and root."""
+        version = "version = 2\n" if self.version == "1.6" else "version = 3\n"
+        return version + self.own_config() + (self.shipped_config(version) if self.floe else "")
+
+    def own_config(self):
         base = 'root = "%s"\nstate = "%s"\n[grpc]\n  address = "%s"\n[plugins."io.containerd.internal.v1.opt"]\n  path = "%s"\n' % (
             self.root, os.path.join(self.dir, "state"), self.socket, os.path.join(self.dir, "opt"))
         oom = "true" if not may_raise_limits() else "false"
-        parts = ["version = 2\n" if self.version == "1.6" else "version = 3\n", base]
-        if self.floe:
-            parts.append('[proxy_plugins.floe]\n  type = "snapshot"\n  address = "%s"\n  capabilities = ["remap-ids"]\n' % self.floe.socket)
         pause = self.pause or "floe.invalid/pause:1"
         if self.version == "1.6":
-            parts.append('[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "%s"\n  restrict_oom_score_adj = %s\n'
-                         '  [plugins."io.containerd.grpc.v1.cri".containerd]\n    snapshotter = "%s"\n' % (pause, oom, self.snapshotter))
-            return "".join(parts)
-        if self.floe:
-            parts.append('  [proxy_plugins.floe.exports]\n    root = "%s"\n[proxy_plugins.floediff]\n  type = "diff"\n  address = "%s"\n'
-                         '[plugins."io.containerd.service.v1.diff-service"]\n  default = ["floediff", "walking"]\n' % (self.floe.root, self.floe.socket))
-        for snapshotter in sorted({"overlayfs", self.snapshotter}):
-            parts.append('[[plugins."io.containerd.transfer.v1.local".unpack_config]]\n  platform = "linux/amd64"\n  snapshotter = "%s"\n' % snapshotter)
-        parts.append('[plugins."io.containerd.cri.v1.images"]\n  snapshotter = "%s"\n  [plugins."io.containerd.cri.v1.images".pinned_images]\n'
-                     '    sandbox = "%s"\n[plugins."io.containerd.cri.v1.runtime"]\n  restrict_oom_score_adj = %s\n'
-                     '[plugins."io.containerd.nri.v1.nri"]\n  disable = true\n' % (self.snapshotter, pause, oom))
-        return "".join(parts)
+            return base + '[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "%s"\n  restrict_oom_score_adj = %s\n' % (pause, oom)
+        return base + ('[plugins."io.containerd.cri.v1.images".pinned_images]\n  sandbox = "%s"\n'
+                       '[plugins."io.containerd.cri.v1.runtime"]\n  restrict_oom_score_adj = %s\n'
+                       '[plugins."io.containerd.nri.v1.nri"]\n  disable = true\n' % (pause, oom))
+
+    def shipped_config(self, version):
+        name = "containerd-1.6.toml" if self.version == "1.6" else "containerd-2.toml"
+        with open(os.path.join(SOURCE, "packaging/config", name)) as example:
+            text = example.read()
+        ours = {version: "", "/run/floe/snapshotter.sock": self.floe.socket}
+        if self.version != "1.6":
+            ours['"/var/lib/floe"'] = '"%s"' % self.floe.root
+        for theirs, our in ours.items():
+            check(theirs in text, "%s has no %r", name, theirs)
+            text = text.replace(theirs, our)
+        return text
 
     def start(self):
         config = self.box.write(self.name + "/config.toml", self.config())
