@@ -178,6 +178,13 @@ class Containerd:
                              "--insecure-registry", "--data-root", os.path.join(self.dir, "nerdctl"), "--cni-netconfpath",
                              self.box.folder(self.name, "cni"), "--cni-path", self.box.folder(self.name, "cni-bin")] + list(args), self.env, code, stdin)
 
+    def nerdctl_sees(self, ref, script):
+        """What a shell in a new container prints, by way of a file: nerdctl run may lose the last of its output (its issue 3877)."""
+        seen = self.box.folder(self.name, "seen")
+        self.nerdctl("run", "--rm", "--net", "none", "-v", seen + ":/seen", ref, "sh", "-c", "(%s) >/seen/out" % script)
+        with open(os.path.join(seen, "out")) as out:
+            return out.read()
+
     def cri(self, *args, code=0):
         tool = need(os.path.join(GO, "cri/cri"), "run test/go/build")
         return self.box.run([tool, self.socket] + list(args), self.env, code)
