@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/node_mount.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -114,6 +115,19 @@ absl::Status TearDown(mount::DaemonSupervisor& daemons, mount::ImageMounter* mou
   return status;
 }
 
+// `parent` may be removed by another floe umount as long as nothing is in it.
+absl::Status MakeBelow(const std::string& parent, const std::string& id, mode_t mode) {
+  const std::string path = absl::StrCat(parent, "/", id);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const absl::Status made = MakeDirectories(parent, 0711);
+    if (absl::IsNotFound(made)) continue;
+    FLOE_RETURN_IF_ERROR(made);
+    if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return absl::OkStatus();
+    if (errno != ENOENT) break;
+  }
+  return ErrnoStatus(errno, absl::StrCat("mkdir ", path));
+}
+
 void RemoveFolders(const NodeMount& mount) {
   std::error_code ignored;
   std::filesystem::remove_all(StateDirOf(mount.id), ignored);
@@ -175,9 +189,8 @@ absl::Status MountOnNode(const NodeMountRequest& request) {
                             request.keys, "--cache-dir", cache_dir};
   if (request.allow_unsigned) state.fusefs_arguments.push_back("--allow-unsigned");
   auto remove = absl::MakeCleanup([&] { RemoveFolders(state); });
-  FLOE_RETURN_IF_ERROR(MakeDirectories(StateDirOf(state.id), 0711));
-  // floe-fusefs makes its own folder in it, and has to reach that without privileges.
-  if (request.cache_dir.empty()) FLOE_RETURN_IF_ERROR(MakeDirectories(kMountCacheDir, 0755));
+  FLOE_RETURN_IF_ERROR(MakeBelow(kMountStateDir, state.id, 0711));
+  if (request.cache_dir.empty()) FLOE_RETURN_IF_ERROR(MakeBelow(kMountCacheDir, state.id, 0700));
   FLOE_RETURN_IF_ERROR(WriteFileAtomically(StateDirOf(state.id) + "/manifest", request.manifest,
                                            0600, Replace::kYes, Durable::kNo));
   FLOE_RETURN_IF_ERROR(WriteState(state));

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,9 @@ absl::Status RefuseCycles(const DaemonOptions& options) {
 }
 
 absl::Status GiveCacheTo(const ServiceUser& user, const std::string& directory) {
+  // What is above it has to be passed without privileges.
+  const std::filesystem::path above = std::filesystem::path(directory).parent_path();
+  if (!above.empty()) FLOE_RETURN_IF_ERROR(MakeDirectories(above.string(), 0755));
   FLOE_RETURN_IF_ERROR(MakeDirectories(directory, 0700));
   FLOE_ASSIGN_OR_RETURN(const UniqueFd fd,
                         OpenFile(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 
 from floe_box import BAD_INPUT, BIN, NOT_FOUND, REFUSED, check, equal, main, noise, tar
 
@@ -114,7 +115,7 @@ def keys_are_locked_in_memory(box):
 
 def a_cache_of_its_own_is_kept(box):
     target, content = lazy_image(box)
-    cache = box.path("cache")
+    cache = box.path("not/there/yet")
     for _ in range(2):
         box.floe("mount", "--cache-dir", cache, "oci:" + box.path("lazy"), target)
         equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "a large file")
@@ -148,6 +149,32 @@ def dead_daemons_do_not_hinder_umount(box):
         os.rmdir(target)
 
 
+def several_come_and_go_at_once(box):
+    """What they share, folders and their removal, is in nobody's way."""
+    first, content = lazy_image(box)
+    targets = [first] + [box.path("mnt%d" % number) for number in (1, 2)]
+    for target in targets:
+        os.makedirs(target, exist_ok=True)
+        box.undo.callback(subprocess.run, [os.path.join(BIN, "floe"), "umount", target], stderr=subprocess.DEVNULL)
+    failures = []
+
+    def come_and_go(target):
+        try:
+            for _ in range(4):
+                box.floe("mount", "oci:" + box.path("lazy"), target)
+                equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "a large file")
+                box.floe("umount", target)
+        except Exception as failure:  # the thread's, told below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=come_and_go, args=(target,)) for target in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(failures, [], "failures")
+
+
 def refusals_leave_nothing(box):
     target, _ = lazy_image(box)
     before = mounts(box)
@@ -169,4 +196,4 @@ def refusals_leave_nothing(box):
 
 if __name__ == "__main__":
     main(mounts_reads_and_leaves_nothing, keys_are_locked_in_memory, a_cache_of_its_own_is_kept, dead_daemons_do_not_hinder_umount,
-         refusals_leave_nothing)
+         several_come_and_go_at_once, refusals_leave_nothing)
