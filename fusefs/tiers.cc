@@ -132,7 +132,12 @@ store::ChunkStore& Tiers::StackFor(const store::RootId& root) {
 
 std::shared_ptr<ChunkSource> Tiers::SourceFor(const store::Manifest& manifest) {
   MutexLock lock(mutex_);
-  return std::make_shared<ChunkSource>(StackFor(manifest.birth_root), options_.fetches_per_image);
+  ChunkSource::IsLocal is_local;
+  // Borrowed, as the store is: a source that outlives its last read must not keep the folder
+  // locked.
+  if (disk_) is_local = [disk = disk_.get()](const store::ChunkId& id) { return disk->Holds(id); };
+  return std::make_shared<ChunkSource>(StackFor(manifest.birth_root), options_.fetches_per_image,
+                                       std::move(is_local));
 }
 
 uint64_t Tiers::LocalBytes(const store::ChunkRefs& chunks) const {

@@ -25,17 +25,22 @@ using OpenedChunk = store::OpenedBytes;  // shared_ptr<const Bytes>, exactly raw
 // whose chunks do not arrive must not take the places of the others. Thread safe.
 class ChunkSource {
  public:
+  using IsLocal = std::function<bool(const store::ChunkId& id)>;
+
   // `store` is borrowed: a ChunkStore must not be destroyed by its own callback, so no read owns
-  // it.
-  ChunkSource(store::ChunkStore& store, size_t max_fetches) : store_(store), free_(max_fetches) {}
+  // it. `is_local` tells whether this node has a sealed chunk; empty: it has none.
+  ChunkSource(store::ChunkStore& store, size_t max_fetches, IsLocal is_local = nullptr)
+      : store_(store), is_local_(std::move(is_local)), free_(max_fetches) {}
 
   store::ChunkStore& store() { return store_; }
+  bool is_local(const store::ChunkId& id) const { return is_local_ && is_local_(id); }
   // Runs `fetch` now or when a place is free. Each Enter is followed by one Leave.
   void Enter(std::function<void()> fetch) FLOE_EXCLUDES(mutex_);
   void Leave() FLOE_EXCLUDES(mutex_);
 
  private:
   store::ChunkStore& store_;
+  const IsLocal is_local_;
   Mutex mutex_;
   size_t free_ FLOE_GUARDED_BY(mutex_);
   bool draining_ FLOE_GUARDED_BY(mutex_) = false;

@@ -67,11 +67,14 @@ ImageReader::ImageReader(std::shared_ptr<const store::Manifest> manifest,
       source_(std::move(source)),
       label_(std::move(label)) {}
 
+// `extents`: those that the pieces come from.
 std::vector<ImageReader::Wanted> ImageReader::Cut(uint64_t offset, size_t length,
-                                                  std::vector<Piece>& pieces) const {
+                                                  std::vector<Piece>& pieces,
+                                                  SequentialReads::Range& extents) const {
   std::vector<Wanted> wanted;
   const uint64_t end = offset + length;
   auto extent = FirstTouching(*manifest_, offset / kBlockBytes);
+  extents.begin = static_cast<uint32_t>(extent - manifest_->extents.begin());
   for (uint64_t at = offset; at < end;) {
     const uint64_t start =
         extent == manifest_->extents.end()
@@ -89,7 +92,23 @@ std::vector<ImageReader::Wanted> ImageReader::Cut(uint64_t offset, size_t length
     at = stop;
     ++extent;
   }
+  extents.end = static_cast<uint32_t>(extent - manifest_->extents.begin());
   return wanted;
+}
+
+void ImageReader::OpenAhead(SequentialReads::Range touched,
+                            const store::RequestOptions& options) const {
+  const SequentialReads::Range next = reads_.Note(touched.begin, touched.end - 1);
+  const size_t end = std::min<size_t>(next.end, manifest_->extents.size());
+  store::RequestOptions ahead = options;
+  ahead.cancel = {};
+  ahead.urgency = nullptr;
+  ahead.request_class = store::RequestClass::kPrefetch;
+  for (size_t i = next.begin; i < end; ++i) {
+    const store::ChunkRef& chunk = manifest_->chunks[manifest_->extents[i].chunk];
+    // Whoever needs the chunk asks for it himself and hears what is wrong with it.
+    if (source_->is_local(chunk.id)) loader_->Load(chunk, source_, ahead, [](const auto&) {});
+  }
 }
 
 void ImageReader::Read(uint64_t offset, size_t length, const store::RequestOptions& options,
@@ -100,7 +119,8 @@ void ImageReader::Read(uint64_t offset, size_t length, const store::RequestOptio
     return;
   }
   std::vector<Piece> pieces;
-  const std::vector<Wanted> wanted = Cut(offset, length, pieces);
+  SequentialReads::Range extents;
+  const std::vector<Wanted> wanted = Cut(offset, length, pieces, extents);
   if (wanted.empty()) {
     done(std::move(pieces));
     return;
@@ -116,6 +136,7 @@ void ImageReader::Read(uint64_t offset, size_t length, const store::RequestOptio
                     gathering->Arrived(piece, std::move(chunk));
                   });
   }
+  OpenAhead(extents, options);
 }
 
 std::vector<uint32_t> ImageReader::ChunksOf(const std::vector<Range>& ranges) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fusefs/image/chunk_loader.h"
+#include "fusefs/image/sequential_reads.h"
 #include "store/manifest.h"
 
 namespace floe::fusefs {
@@ -30,7 +31,9 @@ class ImageReader {
 
   // Calls `done` exactly once, with pieces that add up to `length` bytes or with an error that
   // names image and chunk; on this thread when everything is in memory. INVALID_ARGUMENT when the
-  // range is not inside the image. Missing chunks are fetched in parallel.
+  // range is not inside the image. Missing chunks are fetched in parallel. Behind a reader that
+  // goes forward, chunks that this node has are opened before they are asked for; none is fetched
+  // ahead.
   void Read(uint64_t offset, size_t length, const store::RequestOptions& options,
             ReadCallback done) const;
 
@@ -50,13 +53,16 @@ class ImageReader {
     size_t piece;    // index into the pieces
     uint32_t chunk;  // index into the manifest's chunks
   };
-  std::vector<Wanted> Cut(uint64_t offset, size_t length, std::vector<Piece>& pieces) const;
+  std::vector<Wanted> Cut(uint64_t offset, size_t length, std::vector<Piece>& pieces,
+                          SequentialReads::Range& extents) const;
+  void OpenAhead(SequentialReads::Range touched, const store::RequestOptions& options) const;
   std::vector<uint32_t> ChunksOf(const std::vector<Range>& ranges) const;
 
   const std::shared_ptr<const store::Manifest> manifest_;
   const std::shared_ptr<ChunkLoader> loader_;
   const std::shared_ptr<ChunkSource> source_;
   const std::string label_;
+  mutable SequentialReads reads_;
 };
 
 }  // namespace floe::fusefs

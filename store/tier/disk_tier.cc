@@ -286,6 +286,11 @@ uint64_t DiskTier::bytes() const {
   return used_;
 }
 
+bool DiskTier::Holds(const ChunkId& id) const {
+  MutexLock lock(mutex_);
+  return index_.Find(id) != nullptr;
+}
+
 uint64_t DiskTier::LocalBytes(const ChunkRefs& chunks) const {
   MutexLock lock(mutex_);
   uint64_t total = 0;

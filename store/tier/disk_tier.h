@@ -69,6 +69,8 @@ class DiskTier : public ChunkStore {
   void SaveRecency() FLOE_EXCLUDES(mutex_);
   // Bytes on disk as counted against max_bytes.
   uint64_t bytes() const FLOE_EXCLUDES(mutex_);
+  // True when the chunk is here; no use of it.
+  bool Holds(const ChunkId& id) const FLOE_EXCLUDES(mutex_);
   // Sealed bytes of those of `chunks` that are here.
   uint64_t LocalBytes(const ChunkRefs& chunks) const FLOE_EXCLUDES(mutex_);
 

@@ -84,6 +84,40 @@ TEST_F(ImageReaderTest, FetchesOnlyWhatItTouches) {
   EXPECT_EQ(store_.gets_of(image_.sealed[1].ref.id), 1u);
 }
 
+TEST_F(ImageReaderTest, NothingIsFetchedAhead) {
+  ASSERT_TRUE(Read(0, 2 * kBlock).ok());
+  ASSERT_TRUE(Read(5 * kBlock, 4 * kBlock).ok());
+  EXPECT_EQ(store_.gets(), 2u);
+}
+
+TEST_F(ImageReaderTest, WhatTheNodeHasIsOpenedAheadOfAReaderThatGoesForward) {
+  const store::ChunkId missing = image_.sealed[3].ref.id;
+  const ImageReader reader(
+      image_.manifest, std::make_shared<ChunkLoader>(memory_, workers_, timer_),
+      std::make_shared<ChunkSource>(store_, 8,
+                                    [missing](const store::ChunkId& id) { return id != missing; }),
+      "shop:1");
+  const auto read = [&reader](uint64_t offset, size_t length) {
+    reader.Read(offset, length, {}, [](const auto& pieces) { EXPECT_TRUE(pieces.ok()); });
+  };
+  read(0, 2 * kBlock);
+  EXPECT_EQ(store_.gets(), 1u);
+  read(5 * kBlock, 4 * kBlock);
+  for (size_t i = 0; i < image_.sealed.size(); ++i) {
+    EXPECT_EQ(store_.gets_of(image_.sealed[i].ref.id), i == 3 ? 0u : 1u) << i;
+  }
+}
+
+TEST_F(ImageReaderTest, ABadChunkAheadIsNobodysErrorYet) {
+  store_.Remove(image_.sealed[2].ref.id);
+  const ImageReader reader(
+      image_.manifest, std::make_shared<ChunkLoader>(memory_, workers_, timer_),
+      std::make_shared<ChunkSource>(store_, 8, [](const store::ChunkId&) { return true; }),
+      "shop:1");
+  reader.Read(0, 9 * kBlock, {}, [](const auto& pieces) { EXPECT_TRUE(pieces.ok()); });
+  EXPECT_EQ(store_.gets_of(image_.sealed[2].ref.id), 1u);
+}
+
 TEST_F(ImageReaderTest, OutsideTheImageIsRefused) {
   const uint64_t size = image_.bytes.size();
   for (const auto& [offset, length] : std::vector<std::pair<uint64_t, size_t>>{
