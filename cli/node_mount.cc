@@ -147,6 +147,10 @@ absl::Status MountAt(const NodeMountRequest& request, const NodeMount& state,
   mounting.holder = kHolder;
   mounting.deadline = After(request.timeout);
   FLOE_ASSIGN_OR_RETURN(const std::string path, mounter.Mount(mounting));
+  // The only look at it: nothing of ours stays that could have a second one.
+  if (const absl::Status status = mounter.RefreshReadahead(); !status.ok()) {
+    Log(LogLevel::kInfo, "readahead stays short", {{"reason", status.message()}});
+  }
   FLOE_ASSIGN_OR_RETURN(const UniqueFd clone, mount::CloneMount(path));
   return mount::MoveMount(clone.get(), state.target);
 }
