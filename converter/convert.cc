@@ -66,7 +66,8 @@ class Conversion {
                                         const store::ConversionId& conversion,
                                         ConvertedImage& report);
   absl::StatusOr<std::unique_ptr<FlatImage>> FlattenImage(const SourceImage& image);
-  absl::StatusOr<store::EncodedManifest> StoreImage(FlatImage& flat, const SourceImage& image,
+  absl::StatusOr<store::EncodedManifest> StoreImage(std::unique_ptr<FlatImage> flat,
+                                                    const SourceImage& image,
                                                     const store::RootId& root,
                                                     ConvertedImage& report);
   absl::Status PutImages(const std::vector<TinyImage>& images, const Document& top);
@@ -133,15 +134,16 @@ absl::StatusOr<TinyImage> Conversion::ConvertImage(const SourceImage& image,
 absl::StatusOr<TinyImage> Conversion::ConvertAnew(const SourceImage& image,
                                                   const store::ConversionId& conversion,
                                                   ConvertedImage& report) {
-  FLOE_ASSIGN_OR_RETURN(const std::unique_ptr<FlatImage> flat, FlattenImage(image));
-  report.image_bytes = flat->size_bytes();
-  report.flatten = flat->stats();
   absl::StatusOr<store::EncodedManifest> manifest = absl::AbortedError("no attempt");
   store::RootId root{};
   for (int attempt = 0; attempt < kRootAttempts && absl::IsAborted(manifest.status()); ++attempt) {
-    // The key of a chunk depends on the root it is born in, so another root is another sealing.
+    // The key of a chunk depends on the root it is born in, so another root is another sealing; the
+    // spool of the first is gone by then, and a root is retired once in weeks.
     root = store_.active_root();
-    manifest = StoreImage(*flat, image, root, report);
+    FLOE_ASSIGN_OR_RETURN(std::unique_ptr<FlatImage> flat, FlattenImage(image));
+    report.image_bytes = flat->size_bytes();
+    report.flatten = flat->stats();
+    manifest = StoreImage(std::move(flat), image, root, report);
   }
   FLOE_RETURN_IF_ERROR(manifest.status());
   report.manifest_id = manifest->id.ToHex();
@@ -168,6 +170,7 @@ absl::StatusOr<std::unique_ptr<FlatImage>> Conversion::FlattenImage(const Source
     const Descriptor& descriptor = image.manifest.layers[i];
     LayerInput layer;
     layer.name = descriptor.digest;
+    layer.stored_bytes = descriptor.size;
     layer.open = [this, descriptor] { return source_.OpenBlob(descriptor); };
     FLOE_ASSIGN_OR_RETURN(layer.compression, LayerCompressionOf(descriptor));
     if (i < diff_ids.size()) layer.diff_id = diff_ids[i];
@@ -189,10 +192,11 @@ absl::StatusOr<std::unique_ptr<FlatImage>> Conversion::FlattenImage(const Source
   return flat;
 }
 
-absl::StatusOr<store::EncodedManifest> Conversion::StoreImage(FlatImage& flat,
+absl::StatusOr<store::EncodedManifest> Conversion::StoreImage(std::unique_ptr<FlatImage> flat,
                                                               const SourceImage& image,
                                                               const store::RootId& root,
                                                               ConvertedImage& report) {
+  const uint64_t image_size = flat->size_bytes();
   store::SealingDomain domain{keys_.domain.domain_id, root, keys_.domain.secret.Clone()};
   ChunkWriterOptions writing;
   writing.chunker = options_.chunker;
@@ -201,15 +205,17 @@ absl::StatusOr<store::EncodedManifest> Conversion::StoreImage(FlatImage& flat,
   writing.puts_in_flight = options_.puts_in_flight;
   writing.check_existing = options_.check_existing;
   writing.cancel = options_.cancel;
-  writing.progress = [&](uint64_t at) { Tell(Stage::kStore, image, at, flat.size_bytes()); };
+  writing.progress = [&](uint64_t at) { Tell(Stage::kStore, image, at, image_size); };
   FLOE_ASSIGN_OR_RETURN(
       WrittenChunks written,
       WriteChunks(
-          [&](erofs::ImageSink& sink) { return flat.Emit(sink); }, domain, *store_.Chunks(root),
+          [&](erofs::ImageSink& sink) { return flat->Emit(sink); }, domain, *store_.Chunks(root),
           [&](const store::VerifiedSealed& chunk) { return store_.Repair(root, chunk); }, writing));
+  // Publishing flushes the file system, and gigabytes of spool need not reach the disk with it.
+  flat.reset();
   report.chunks = written.stats;
   store::Manifest manifest;
-  manifest.image_size = flat.size_bytes();
+  manifest.image_size = image_size;
   manifest.birth_root = root;
   manifest.domain_id = domain.domain_id;
   manifest.facts.source_digest = image.descriptor.digest;

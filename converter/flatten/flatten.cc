@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 #include <thread>
 
 #include "converter/flatten/flat_image.h"
@@ -12,14 +13,26 @@
 namespace floe::converter {
 namespace {
 
+// The largest first: it takes longest and must not begin when the others are done.
+std::vector<size_t> BySize(const std::vector<LayerInput>& layers) {
+  std::vector<size_t> order(layers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return layers[a].stored_bytes > layers[b].stored_bytes;
+  });
+  return order;
+}
+
 // Reads all layers, `threads` at a time; the first layer that failed by itself decides the error.
 absl::StatusOr<std::vector<LayerResult>> ReadLayers(const std::vector<LayerInput>& layers,
                                                     const FlattenOptions& options,
                                                     FlattenTally& tally) {
   std::vector<absl::StatusOr<LayerResult>> results(layers.size());
+  const std::vector<size_t> order = BySize(layers);
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (size_t i = next++; i < layers.size(); i = next++) {
+    for (size_t turn = next++; turn < order.size(); turn = next++) {
+      const size_t i = order[turn];
       results[i] = ReadLayer(layers[i], i == 0, options, tally);
       if (!results[i].ok()) tally.Stop();
     }

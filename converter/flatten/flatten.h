@@ -38,6 +38,8 @@ struct LayerInput {
   Compression compression = Compression::kSniff;
   // "sha256:<hex>" of the uncompressed tar. Checked when FlattenOptions::strict.
   std::string diff_id;
+  // As its descriptor says; layers are read from the largest on. 0: unknown.
+  uint64_t stored_bytes = 0;
 };
 
 // What is still an image and what is an attack. Passing one is RESOURCE_EXHAUSTED or

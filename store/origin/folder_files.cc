@@ -138,6 +138,9 @@ absl::StatusOr<std::string> FolderFiles::WriteTemporary(ByteView bytes, bool dur
     bytes = bytes.subspan(static_cast<size_t>(n));
   }
   if (durable && fsync(fd.get()) != 0) return IoStatus(errno, what);
+  // Begun now, while processors have other work, writing is mostly done when the flush comes. A
+  // hint: errors are the flush's to tell.
+  if (!durable) (void)sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   // Network file systems tell of a full disk here.
   if (close(fd.Release()) != 0) return IoStatus(errno, what);
   std::move(remove).Cancel();
