@@ -8,7 +8,7 @@ import shutil
 import tarfile
 import urllib.request
 
-from harness import Containerd, Floe, World, check, equal, in_message, layers_image, main, on_both
+from harness import Containerd, Floe, World, check, equal, in_message, layers_image, main, on_both, program
 
 
 class BorrowedKeys:
@@ -43,23 +43,65 @@ def untrusted_signer(box, version):
     refused(node, ref, "sign", "trust")
 
 
-def damaged_manifest(box, version):
-    """One flipped byte in the manifest's body: the layer stays floe's, and is refused."""
-    world = World(box, version)
-    world.converted()
+def republished(world, box, name, change):
+    """The image `small:floe` again, with another manifest: what `change` makes of its bytes."""
     layer = world.registry.manifest("small:floe")["layers"][0]["digest"]
     with urllib.request.urlopen("http://%s/v2/small/blobs/%s" % (world.registry.host, layer)) as blob:
         with tarfile.open(fileobj=io.BytesIO(blob.read())) as tar:
             member = next(m for m in tar.getmembers() if m.isfile())
-            data = bytearray(tar.extractfile(member).read())
-    data[300] ^= 1
-    tree = box.folder("damaged")
+            data = tar.extractfile(member).read()
+    tree = box.folder(name)
     os.makedirs(os.path.join(tree, ".floe"))
     with open(os.path.join(tree, ".floe/manifest"), "wb") as out:
-        out.write(data)
-    ref = world.registry.push_layout(layers_image(box, "damaged-image", [tree]), "damaged:1")
+        out.write(change(data))
+    return world.registry.push_layout(layers_image(box, name + "-image", [tree]), name + ":1")
+
+
+def changed_at(offset, flip):
+    def change(data):
+        changed = bytearray(data)
+        changed[offset] ^= flip
+        return changed
+    return change
+
+
+def damaged_manifest(box, version):
+    """One flipped byte in the manifest's body: the layer stays floe's, and is refused. So is one of a later format."""
+    world = World(box, version)
+    world.converted()
+    for name, change, words in (("damaged", changed_at(300, 1), ("manifest",)), ("later", changed_at(8, 3), ("newer floe",))):
+        ref = republished(world, box, name, change)
+        world.node.pull(ref)
+        refused(world.node, ref, *words)
+
+
+def unsigned(box, version):
+    """Everything is right, but nobody signed."""
+    world = World(box, version)
+    world.converted()
+
+    def unsign(data):
+        signed, bare = box.path("signed"), box.path("bare")
+        with open(signed, "wb") as out:
+            out.write(data)
+        box.run([program("hostile_manifest"), "--unsigned", world.converter.keys, signed, bare])
+        with open(bare, "rb") as result:
+            return result.read()
+    ref = republished(world, box, "unsigned", unsign)
     world.node.pull(ref)
-    refused(world.node, ref, "manifest")
+    refused(world.node, ref, "sign")
+
+
+def another_store(box, version):
+    """A node whose store is not the one the image was converted into says so."""
+    world = World(box, version)
+    ref = world.converted()
+    other = box.path("other-store")
+    world.converter.floe("store", "init", "folder:" + other)
+    floe = Floe(box, world.converter, "lost", store=other)
+    node = Containerd(box, version, "lost", floe=floe)
+    node.pull(ref)
+    refused(node, ref, "store")
 
 
 def damaged_chunks(box, version):
@@ -111,4 +153,4 @@ def raw_image_is_private(box, version):
 
 
 if __name__ == "__main__":
-    main(on_both(untrusted_signer, damaged_manifest, damaged_chunks, store_gone, raw_image_is_private))
+    main(on_both(untrusted_signer, damaged_manifest, unsigned, another_store, damaged_chunks, store_gone, raw_image_is_private))

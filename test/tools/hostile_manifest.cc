@@ -4,9 +4,11 @@
 // signed and wrapped as it must be, that names the chunks of another one with random keys.
 //
 //   hostile_manifest KEYS MANIFEST OUT [CHUNK_ID...]
+//   hostile_manifest --unsigned KEYS MANIFEST OUT
 //
 // Opens MANIFEST with the key directory KEYS and writes it to OUT with every key random but those
-// of the given chunks (an attacker has metadata of his own, which opens).
+// of the given chunks (an attacker has metadata of his own, which opens). With --unsigned every key
+// is right, and nobody signs.
 #include <cstdio>
 #include <cstring>
 #include <set>
@@ -20,7 +22,7 @@
 namespace {
 
 absl::Status Write(const std::string& keys_path, const std::string& in, const std::string& out,
-                   const std::set<std::string>& keep) {
+                   const std::set<std::string>& keep, bool unsigned_only) {
   const floe::store::KeyDirectory keys(keys_path);
   FLOE_ASSIGN_OR_RETURN(const floe::Bytes file,
                         floe::ReadWholeFile(in, floe::store::kMaxManifestBytes));
@@ -30,7 +32,7 @@ absl::Status Write(const std::string& keys_path, const std::string& in, const st
                         floe::store::OpenManifest(file, trust, ring));
   size_t kept = 0;
   for (floe::store::ChunkRef& chunk : manifest.chunks) {
-    if (keep.count(chunk.id.ToHex()) > 0) {
+    if (unsigned_only || keep.count(chunk.id.ToHex()) > 0) {
       ++kept;
     } else {
       floe::store::RandomBytes(chunk.key);
@@ -43,7 +45,10 @@ absl::Status Write(const std::string& keys_path, const std::string& in, const st
   std::vector<floe::store::Recipient> recipients;
   recipients.push_back(std::move(recipient));
   FLOE_ASSIGN_OR_RETURN(const floe::store::EncodedManifest encoded,
-                        EncodeManifest(manifest, secret, {&signer}, recipients));
+                        EncodeManifest(manifest, secret,
+                                       unsigned_only ? std::vector<const floe::store::SigningKey*>()
+                                                     : std::vector{&signer},
+                                       recipients));
   std::printf("%zu of %zu chunks keep their keys\n", kept, manifest.chunks.size());
   return floe::WriteFileAtomically(out, encoded.file, 0644, floe::Replace::kYes,
                                    floe::Durable::kNo);
@@ -52,11 +57,14 @@ absl::Status Write(const std::string& keys_path, const std::string& in, const st
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool unsigned_only = argc == 5 && std::strcmp(argv[1], "--unsigned") == 0;
+  if (unsigned_only) ++argv, --argc;
   if (argc < 4) {
-    std::fprintf(stderr, "usage: hostile_manifest KEYS MANIFEST OUT [CHUNK_ID...]\n");
+    std::fprintf(stderr, "usage: hostile_manifest [--unsigned] KEYS MANIFEST OUT [CHUNK_ID...]\n");
     return 2;
   }
-  const absl::Status done = Write(argv[1], argv[2], argv[3], {argv + 4, argv + argc});
+  const absl::Status done =
+      Write(argv[1], argv[2], argv[3], {argv + 4, argv + argc}, unsigned_only);
   if (done.ok()) return 0;
   std::fprintf(stderr, "hostile_manifest: %s\n", std::string(done.message()).c_str());
   return 1;
