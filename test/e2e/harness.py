@@ -8,14 +8,14 @@ from sandbox import (Daemon, Failure, Sandbox, Skip, check, drop_page_cache, equ
                      processes, wait_until)
 
 
-def on_both(*functions):
-    """Each function(box, version) as a test on containerd 1.6 and on 2.4."""
+def on_both(*functions, versions=VERSIONS):
+    """Each function(box, version) as a test on containerd 1.6 and on 2.4, or on those of `versions`."""
     def bind(function, version):
         def test(box):
             function(box, version)
         test.label = "%s on containerd %s" % (function.__name__.replace("_", " "), version)
         return test
-    return [bind(function, version) for function in functions for version in VERSIONS]
+    return [bind(function, version) for function in functions for version in versions]
 
 
 __all__ = [name for name in dir() if not name.startswith("_")]

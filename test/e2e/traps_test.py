@@ -129,6 +129,25 @@ def trap_10_keys_are_opaque(box, version):
     world.nothing_pinned()
 
 
+def trap_7_a_collection_does_not_take_the_diff(box, version):
+    """The plugin does not get the client's lease: what it wrote must outlive a collection until the client uses it, by a lease of its own."""
+    world = World(box, version)
+    ref, node = world.converted(), world.node
+    node.pull(ref)
+    node.ctr_run(ref, "sleep", "100000", name="c1", detach=True)
+    node.ctr("tasks", "exec", "--exec-id", "e1", "c1", "sh", "-c", "echo changed > /etc/release")
+    before = set(node.ctr("content", "ls", "-q").split())
+    # Without --keep ctr's own lease ends with the command: nothing but the plugin's holds the blob.
+    node.ctr("snapshots", "--snapshotter", "floe", "diff", "--media-type", "application/vnd.oci.image.layer.v1.tar", "c1")
+    made = set(node.ctr("content", "ls", "-q").split()) - before
+    equal(len(made), 1, "blobs that the diff made")
+    node.ctr("content", "prune", "references")
+    check(made <= set(node.ctr("content", "ls", "-q").split()), "a garbage collection took the blob of the diff")
+    check("changed" in node.ctr("content", "get", made.pop()), "the blob holds the change")
+
+
 if __name__ == "__main__":
     main(on_both(trap_1_recognised_by_content, trap_1_second_tiny_layer_is_ordinary, trap_2_one_mount_for_two_namespaces,
-                 trap_3_slow_mount_blocks_nobody, trap_5_hints_without_floe, trap_6_errors_reach_the_user, trap_10_keys_are_opaque))
+                 trap_3_slow_mount_blocks_nobody, trap_5_hints_without_floe, trap_6_errors_reach_the_user,
+                 trap_10_keys_are_opaque)
+         + on_both(trap_7_a_collection_does_not_take_the_diff, versions=["2.4"]))  # 1.6 has no proxy diff plugins
