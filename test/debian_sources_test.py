@@ -73,9 +73,9 @@ def hosts_named(root):
 def main(root):
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in (("test.list", ONE_LINE), ("test.sources", DEB822)):
+        for name, text in (("test.list", ONE_LINE), ("test.sources", DEB822), ("test.list", ONE_LINE + ONE_LINE)):  # apt warns of the last
             code, lines, errors = run(root, folder, name, text)
-            if (code, lines) != (0, WANTED):
+            if (code, lines, errors) != (0, WANTED, ""):
                 wrong.append("%s: exit code %d, %s %s" % (name, code, lines, errors))
         for text in ("", "deb http://a.example/debian bookworm-updates main\n"):
             code, lines, errors = run(root, folder, "test.list", text)
