@@ -120,7 +120,8 @@ class FusefsTest(unittest.TestCase):
 
     def test_runs_without_privileges(self):
         node = self.node()
-        status = dict(line.split(":\t", 1) for line in open("/proc/%d/status" % node.fusefs.pid).read().splitlines() if ":\t" in line)
+        with open("/proc/%d/status" % node.fusefs.pid) as text:
+            status = dict(line.split(":\t", 1) for line in text.read().splitlines() if ":\t" in line)
         for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             self.assertEqual(int(status[capabilities], 16), 0, capabilities)
         self.assertEqual(status["Uid"].split(), ["61616"] * 4)
@@ -243,6 +244,8 @@ class FusefsTest(unittest.TestCase):
             node.umount("0b")
             node.control.close("0b")
             node.restart()
+            # The kernel releases an image some time after umount(2), perhaps to the daemon that was just killed.
+            node.wait_for(lambda: "0b" not in [image["name"] for image in node.control.list()])
 
     def what_can_be_read(self, path):
         """All blocks of a file that do not fail."""
