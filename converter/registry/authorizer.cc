@@ -35,7 +35,7 @@ std::string Parameter(const Challenge& challenge, const char* name) {
   return it == challenge.parameters.end() ? "" : it->second;
 }
 
-std::vector<Challenge> ChallengesOf(const HttpExchange& exchange) {
+std::vector<Challenge> ChallengesOf(const net::HttpExchange& exchange) {
   std::vector<Challenge> all;
   for (const std::string& line : exchange.AllHeaders("WWW-Authenticate")) {
     for (Challenge& challenge : ParseChallenges(line)) all.push_back(std::move(challenge));
@@ -58,7 +58,7 @@ std::string WhoIs(const Credentials& credentials) {
 
 std::string FormEscaped(absl::string_view value) {
   // WithQuery escapes; "?x=" is what it puts before.
-  return WithQuery("", "x", value).substr(3);
+  return net::WithQuery("", "x", value).substr(3);
 }
 
 }  // namespace
@@ -86,7 +86,8 @@ Secret BasicAuthorization(const Credentials& credentials) {
   return secret;
 }
 
-Authorizer::Authorizer(HttpClient& client, const TlsOptions& tls, AuthorizerOptions options)
+Authorizer::Authorizer(net::HttpClient& client, const net::TlsOptions& tls,
+                       AuthorizerOptions options)
     : client_(client), tls_(tls), options_(std::move(options)) {}
 
 Authorization Authorizer::current() const {
@@ -105,7 +106,8 @@ absl::Status Authorizer::Denied() const {
                    "; check the name, or log in with: docker login ", options_.host));
 }
 
-absl::Status Authorizer::Renew(const HttpExchange& unauthorized, const Authorization& rejected) {
+absl::Status Authorizer::Renew(const net::HttpExchange& unauthorized,
+                               const Authorization& rejected) {
   {
     MutexLock lock(mutex_);
     if (current_ != rejected) return absl::OkStatus();  // somebody else renewed it meanwhile
@@ -134,17 +136,18 @@ absl::StatusOr<Secret> Authorizer::Answer(const std::vector<Challenge>& challeng
                    challenges.empty() ? "none named" : challenges[0].scheme, ")"));
 }
 
-absl::StatusOr<std::unique_ptr<HttpExchange>> Authorizer::AskForToken(
+absl::StatusOr<std::unique_ptr<net::HttpExchange>> Authorizer::AskForToken(
     const Challenge& challenge, const Credentials& credentials, const std::string& realm) {
   std::set<std::string> scopes = options_.more_scopes;
   const std::string asked = Parameter(challenge, "scope");
   scopes.insert(asked.empty() ? absl::StrCat("repository:", options_.repository, ":pull") : asked);
   const std::string service = Parameter(challenge, "service");
-  HttpRequest request;
+  net::HttpRequest request;
   request.tls = &tls_;
   if (credentials.identity_token.empty()) {
-    request.url = service.empty() ? realm : WithQuery(realm, "service", service);
-    for (const std::string& scope : scopes) request.url = WithQuery(request.url, "scope", scope);
+    request.url = service.empty() ? realm : net::WithQuery(realm, "service", service);
+    for (const std::string& scope : scopes)
+      request.url = net::WithQuery(request.url, "scope", scope);
     const Secret basic = credentials.password.empty() ? Secret() : BasicAuthorization(credentials);
     request.authorization = &basic;
     return client_.Start(request);
@@ -168,7 +171,7 @@ absl::StatusOr<Secret> Authorizer::Bearer(const Challenge& challenge,
     return WithScheme("Bearer", credentials.registry_token.view());
   }
   const std::string realm = Parameter(challenge, "realm");
-  const std::string origin = OriginOf(realm);
+  const std::string origin = net::OriginOf(realm);
   if (origin.empty()) {
     return absl::PermissionDeniedError(
         absl::StrCat(options_.host, " names no usable token service (realm) for its tokens"));
@@ -178,23 +181,24 @@ absl::StatusOr<Secret> Authorizer::Bearer(const Challenge& challenge,
       !credentials.empty()) {
     return absl::PermissionDeniedError(absl::StrCat(options_.host,
                                                     " wants the credentials sent unencrypted to ",
-                                                    DisplayUrl(realm), "; refused"));
+                                                    net::DisplayUrl(realm), "; refused"));
   }
-  absl::StatusOr<std::unique_ptr<HttpExchange>> exchange =
+  absl::StatusOr<std::unique_ptr<net::HttpExchange>> exchange =
       AskForToken(challenge, credentials, realm);
   if (!exchange.ok()) return Annotate(exchange.status(), "token service");
   const int status = (*exchange)->status();
   if (status == 401 || status == 403 || status == 400) return Denied();
   if (status != 200) {
-    const std::string text = absl::StrCat("token service ", DisplayUrl(realm), " answers ", status);
+    const std::string text =
+        absl::StrCat("token service ", net::DisplayUrl(realm), " answers ", status);
     return status >= 500 || status == 429 ? absl::UnavailableError(text)
                                           : absl::PermissionDeniedError(text);
   }
-  absl::StatusOr<Bytes> body = ReadBody(**exchange, kMaxTokenAnswer);
+  absl::StatusOr<Bytes> body = net::ReadBody(**exchange, kMaxTokenAnswer);
   if (!body.ok()) return Annotate(body.status(), "token service");
   absl::StatusOr<AccessToken> token = ParseTokenAnswer(*body);
   Wipe(*body);
-  if (!token.ok()) return Annotate(token.status(), DisplayUrl(realm));
+  if (!token.ok()) return Annotate(token.status(), net::DisplayUrl(realm));
   return WithScheme("Bearer", token->token.view());
 }
 

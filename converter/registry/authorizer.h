@@ -14,7 +14,7 @@
 #include "base/status.h"
 #include "converter/registry/challenge.h"
 #include "converter/registry/credentials.h"
-#include "converter/registry/http.h"
+#include "net/http.h"
 
 namespace floe::converter {
 
@@ -42,7 +42,7 @@ using Authorization = std::shared_ptr<const Secret>;  // null: none
 class Authorizer {
  public:
   // `client` and `tls` are borrowed.
-  Authorizer(HttpClient& client, const TlsOptions& tls, AuthorizerOptions options);
+  Authorizer(net::HttpClient& client, const net::TlsOptions& tls, AuthorizerOptions options);
 
   // What to send now.
   Authorization current() const FLOE_EXCLUDES(mutex_);
@@ -52,20 +52,20 @@ class Authorizer {
 
   // After a 401 for a request that carried `rejected`: gets something better, or PERMISSION_DENIED
   // with the remedy. UNAVAILABLE when the token service cannot be reached.
-  absl::Status Renew(const HttpExchange& unauthorized, const Authorization& rejected)
+  absl::Status Renew(const net::HttpExchange& unauthorized, const Authorization& rejected)
       FLOE_EXCLUDES(mutex_);
 
  private:
   absl::StatusOr<Secret> Answer(const std::vector<Challenge>& challenges, bool retried)
       FLOE_EXCLUDES(mutex_);
   absl::StatusOr<Secret> Bearer(const Challenge& challenge, const Credentials& credentials);
-  absl::StatusOr<std::unique_ptr<HttpExchange>> AskForToken(const Challenge& challenge,
-                                                            const Credentials& credentials,
-                                                            const std::string& realm);
+  absl::StatusOr<std::unique_ptr<net::HttpExchange>> AskForToken(const Challenge& challenge,
+                                                                 const Credentials& credentials,
+                                                                 const std::string& realm);
   absl::Status Denied() const FLOE_EXCLUDES(mutex_);
 
-  HttpClient& client_;
-  const TlsOptions& tls_;
+  net::HttpClient& client_;
+  const net::TlsOptions& tls_;
   const AuthorizerOptions options_;
   mutable Mutex mutex_;
   Authorization current_ FLOE_GUARDED_BY(mutex_);

@@ -48,7 +48,7 @@ absl::Status RegistryBlobStream::Connect() {
 }
 
 // The answer must begin where we stopped; one that begins at the start is read up to there.
-absl::Status RegistryBlobStream::CheckStart(HttpExchange& exchange) {
+absl::Status RegistryBlobStream::CheckStart(net::HttpExchange& exchange) {
   if (offset_ == 0 && exchange.status() == 200) return absl::OkStatus();
   if (exchange.status() == 206) {
     const std::string range = exchange.Header("Content-Range");
@@ -61,7 +61,7 @@ absl::Status RegistryBlobStream::CheckStart(HttpExchange& exchange) {
       absl::StrCat("blob ", descriptor_.digest, ": the server answers ", exchange.status()));
 }
 
-absl::Status RegistryBlobStream::Skip(HttpExchange& exchange, uint64_t count) {
+absl::Status RegistryBlobStream::Skip(net::HttpExchange& exchange, uint64_t count) {
   Bytes buffer(64 << 10);
   while (count > 0) {
     const size_t wanted = std::min<uint64_t>(count, buffer.size());

@@ -25,13 +25,13 @@ class RegistryBlobStream : public ByteStream {
   RegistryBlobStream(std::shared_ptr<RegistryClient> client, const Descriptor& descriptor);
 
   absl::Status Connect();
-  absl::Status CheckStart(HttpExchange& exchange);
-  absl::Status Skip(HttpExchange& exchange, uint64_t count);
+  absl::Status CheckStart(net::HttpExchange& exchange);
+  absl::Status Skip(net::HttpExchange& exchange, uint64_t count);
   absl::StatusOr<size_t> ReadOnce(MutableByteView out);
 
   const std::shared_ptr<RegistryClient> client_;
   const Descriptor descriptor_;
-  std::unique_ptr<HttpExchange> exchange_;  // goes before client_
+  std::unique_ptr<net::HttpExchange> exchange_;  // goes before client_
   uint64_t offset_ = 0;
   uint64_t progress_ = 0;  // bytes since the last break
   Backoff backoff_;

@@ -55,8 +55,8 @@ absl::StatusOr<std::string> BlobUploader::Begin(const Descriptor& descriptor) {
   request.path = "/blobs/uploads/";
   request.body = ByteView();
   if (!mount_from_.empty()) {
-    request.path =
-        WithQuery(WithQuery(request.path, "mount", descriptor.digest), "from", mount_from_);
+    request.path = net::WithQuery(net::WithQuery(request.path, "mount", descriptor.digest), "from",
+                                  mount_from_);
   }
   FLOE_ASSIGN_OR_RETURN(const auto exchange, endpoint_.Send(request, options_.attempts));
   if (exchange->status() == 201 && !mount_from_.empty()) return std::string();
@@ -73,7 +73,7 @@ absl::Status BlobUploader::Complete(const std::string& location, const Descripto
                                     ByteView rest) {
   ApiRequest request;
   request.method = "PUT";
-  request.url = WithQuery(location, "digest", descriptor.digest);
+  request.url = net::WithQuery(location, "digest", descriptor.digest);
   request.headers = {kOctets};
   request.body = rest;
   request.retry = false;

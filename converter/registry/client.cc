@@ -7,7 +7,7 @@
 namespace floe::converter {
 namespace {
 
-HttpClientOptions HttpOptions(const RegistryOptions& options) {
+net::HttpClientOptions HttpOptions(const RegistryOptions& options) {
   return {options.user_agent, options.connect_timeout, options.stall_timeout, options.cancel};
 }
 
@@ -47,7 +47,7 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::Fetch(const ApiRequest& r
   for (Endpoint* endpoint : able) {
     // A mirror that is down is passed over at once; the registry itself is worth waiting for.
     const int attempts = endpoint == able.back() ? options_.attempts : 1;
-    absl::StatusOr<std::unique_ptr<HttpExchange>> exchange = endpoint->Send(request, attempts);
+    absl::StatusOr<std::unique_ptr<net::HttpExchange>> exchange = endpoint->Send(request, attempts);
     if (exchange.ok() && (*exchange)->status() / 100 == 2) {
       return Answer{*std::move(exchange), endpoint};
     }

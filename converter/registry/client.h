@@ -10,9 +10,9 @@
 #include "converter/image/descriptor.h"
 #include "converter/registry/credentials.h"
 #include "converter/registry/endpoint.h"
-#include "converter/registry/http.h"
 #include "converter/registry/options.h"
 #include "converter/registry/reference.h"
+#include "net/http.h"
 
 namespace floe::converter {
 
@@ -28,7 +28,7 @@ class RegistryClient {
   const RegistryOptions& options() const { return options_; }
 
   struct Answer {
-    std::unique_ptr<HttpExchange> exchange;  // status 200..299
+    std::unique_ptr<net::HttpExchange> exchange;  // status 200..299
     Endpoint* endpoint;
   };
   enum class Need { kPull, kResolve };
@@ -45,7 +45,7 @@ class RegistryClient {
   const Reference reference_;
   const RegistryOptions options_;
   CredentialStore credentials_;
-  HttpClient http_;
+  net::HttpClient http_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
 };
 

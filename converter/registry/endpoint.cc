@@ -49,7 +49,7 @@ std::string Message(ByteView body) {
   return absl::StrCat(" (", text.substr(0, kMaxText), ")");
 }
 
-std::optional<std::chrono::milliseconds> RetryAfter(const HttpExchange& exchange) {
+std::optional<std::chrono::milliseconds> RetryAfter(const net::HttpExchange& exchange) {
   return ParseRetryAfter(exchange.Header("Retry-After"), Clock::Real().WallNow());
 }
 
@@ -71,7 +71,7 @@ absl::StatusOr<std::string> ReadAuthorities(const RegistryOptions& options,
 
 }  // namespace
 
-Endpoint::Endpoint(HttpClient& client, const RegistryOptions& options, HostConfig config,
+Endpoint::Endpoint(net::HttpClient& client, const RegistryOptions& options, HostConfig config,
                    const Reference& reference)
     : client_(client),
       options_(options),
@@ -81,7 +81,7 @@ Endpoint::Endpoint(HttpClient& client, const RegistryOptions& options, HostConfi
       may_fall_back_(MayFallBack(options, config_)) {}
 
 absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Create(
-    HttpClient& client, const RegistryOptions& options, const HostConfig& given,
+    net::HttpClient& client, const RegistryOptions& options, const HostConfig& given,
     const Reference& reference, const CredentialStore& credentials, const std::string& mount_from) {
   HostConfig config = given;
   if (config.host.empty()) {
@@ -133,16 +133,16 @@ std::string Endpoint::UrlOf(const ApiRequest& request) const {
   std::string url = absl::StrCat(Display(), request.path);
   // A mirror serves many registries and has to know which one is meant.
   const bool mirror = config_.host != reference_.host && config_.host != "registry-1.docker.io";
-  return mirror ? WithQuery(url, "ns", reference_.host) : url;
+  return mirror ? net::WithQuery(url, "ns", reference_.host) : url;
 }
 
 std::string Endpoint::Resolve(const ApiRequest& request, const std::string& location) const {
-  return ResolveUrl(UrlOf(request), location);
+  return net::ResolveUrl(UrlOf(request), location);
 }
 
-HttpRequest Endpoint::Build(const ApiRequest& request, const std::string& url, bool ours,
-                            const Authorization& authorization) const {
-  HttpRequest http;
+net::HttpRequest Endpoint::Build(const ApiRequest& request, const std::string& url, bool ours,
+                                 const Authorization& authorization) const {
+  net::HttpRequest http;
   http.method = request.method;
   http.url = url;
   http.headers = request.headers;
@@ -157,13 +157,13 @@ HttpRequest Endpoint::Build(const ApiRequest& request, const std::string& url, b
 }
 
 // One try: the first server's answer after challenges, then redirects.
-absl::StatusOr<std::unique_ptr<HttpExchange>> Endpoint::Once(const ApiRequest& request,
-                                                             const std::string& url,
-                                                             bool& renewed) {
-  const bool ours = OriginOf(url) == OriginOf(Origin());
+absl::StatusOr<std::unique_ptr<net::HttpExchange>> Endpoint::Once(const ApiRequest& request,
+                                                                  const std::string& url,
+                                                                  bool& renewed) {
+  const bool ours = net::OriginOf(url) == net::OriginOf(Origin());
   while (true) {
     const Authorization authorization = authorizer_->current();
-    FLOE_ASSIGN_OR_RETURN(std::unique_ptr<HttpExchange> exchange,
+    FLOE_ASSIGN_OR_RETURN(std::unique_ptr<net::HttpExchange> exchange,
                           client_.Start(Build(request, url, ours, authorization)));
     // A second 401 in a row is an answer: StatusOf explains it.
     if (exchange->status() != 401 || !ours || renewed) {
@@ -174,24 +174,24 @@ absl::StatusOr<std::unique_ptr<HttpExchange>> Endpoint::Once(const ApiRequest& r
   }
 }
 
-absl::StatusOr<std::unique_ptr<HttpExchange>> Endpoint::Follow(
-    const ApiRequest& request, std::unique_ptr<HttpExchange> exchange, std::string url) {
+absl::StatusOr<std::unique_ptr<net::HttpExchange>> Endpoint::Follow(
+    const ApiRequest& request, std::unique_ptr<net::HttpExchange> exchange, std::string url) {
   const bool safe = request.method == "GET" || request.method == "HEAD";
   for (int i = 0; IsRedirect(exchange->status()); ++i) {
     const std::string location = exchange->Header("Location");
     if (location.empty() && exchange->status() == 303) return exchange;
-    const std::string next = ResolveUrl(url, location);
+    const std::string next = net::ResolveUrl(url, location);
     if (next.empty() || i == kMaxRedirects || (!safe && exchange->status() < 307)) {
       return absl::FailedPreconditionError(absl::StrCat(
-          DisplayUrl(url), ": ",
+          net::DisplayUrl(url), ": ",
           i == kMaxRedirects ? "redirected too often" : "redirected to something unusable"));
     }
     if (absl::StartsWith(url, "https://") && !absl::StartsWith(next, "https://")) {
-      return absl::FailedPreconditionError(absl::StrCat(DisplayUrl(url),
+      return absl::FailedPreconditionError(absl::StrCat(net::DisplayUrl(url),
                                                         ": redirected from https to plain http (",
-                                                        DisplayUrl(next), "); refused"));
+                                                        net::DisplayUrl(next), "); refused"));
     }
-    const bool ours = OriginOf(next) == OriginOf(Origin());
+    const bool ours = net::OriginOf(next) == net::OriginOf(Origin());
     exchange.reset();
     FLOE_ASSIGN_OR_RETURN(exchange,
                           client_.Start(Build(request, next, ours, authorizer_->current())));
@@ -200,16 +200,18 @@ absl::StatusOr<std::unique_ptr<HttpExchange>> Endpoint::Follow(
   return exchange;
 }
 
-absl::StatusOr<std::unique_ptr<HttpExchange>> Endpoint::Send(const ApiRequest& request,
-                                                             int attempts) {
+absl::StatusOr<std::unique_ptr<net::HttpExchange>> Endpoint::Send(const ApiRequest& request,
+                                                                  int attempts) {
   RegistryOptions limited = options_;
   limited.attempts = request.retry ? attempts : 1;
   Backoff backoff(limited);
   while (true) {
     bool renewed = false;
-    absl::StatusOr<std::unique_ptr<HttpExchange>> exchange = Once(request, UrlOf(request), renewed);
+    absl::StatusOr<std::unique_ptr<net::HttpExchange>> exchange =
+        Once(request, UrlOf(request), renewed);
     if (exchange.ok() && !IsPassing((*exchange)->status())) return exchange;
-    if (!exchange.ok() && may_fall_back_ && IsNoTls(exchange.status()) && !plain_.exchange(true)) {
+    if (!exchange.ok() && may_fall_back_ && net::IsNoTls(exchange.status()) &&
+        !plain_.exchange(true)) {
       continue;
     }
     std::optional<std::chrono::milliseconds> asked_for;
@@ -224,8 +226,8 @@ absl::StatusOr<std::unique_ptr<HttpExchange>> Endpoint::Send(const ApiRequest& r
   }
 }
 
-absl::Status Endpoint::StatusOf(HttpExchange& exchange, absl::string_view what) const {
-  const absl::StatusOr<Bytes> body = ReadBody(exchange, kMaxErrorBody);
+absl::Status Endpoint::StatusOf(net::HttpExchange& exchange, absl::string_view what) const {
+  const absl::StatusOr<Bytes> body = net::ReadBody(exchange, kMaxErrorBody);
   const int status = exchange.status();
   const std::string text = absl::StrCat(Display(), what, ": the registry answers ", status,
                                         body.ok() ? Message(*body) : "");

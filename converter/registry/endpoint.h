@@ -9,9 +9,9 @@
 #include "base/status.h"
 #include "converter/registry/authorizer.h"
 #include "converter/registry/hosts_toml.h"
-#include "converter/registry/http.h"
 #include "converter/registry/options.h"
 #include "converter/registry/reference.h"
+#include "net/http.h"
 
 namespace floe::converter {
 
@@ -19,7 +19,7 @@ struct ApiRequest {
   std::string method = "GET";
   std::string path;  // below the repository: "/manifests/latest"; or
   std::string url;   // a whole url, as a registry gave it
-  HttpHeaders headers;
+  net::HttpHeaders headers;
   std::optional<ByteView> body;  // borrowed
   bool retry = true;             // false where sending twice would do harm
 };
@@ -29,7 +29,7 @@ class Endpoint {
  public:
   // `client` and `options` are borrowed. INVALID_ARGUMENT or NOT_FOUND for files that cannot be
   // read. `mount_from` is a repository from which blobs may be mounted ("" for none).
-  static absl::StatusOr<std::unique_ptr<Endpoint>> Create(HttpClient& client,
+  static absl::StatusOr<std::unique_ptr<Endpoint>> Create(net::HttpClient& client,
                                                           const RegistryOptions& options,
                                                           const HostConfig& config,
                                                           const Reference& reference,
@@ -43,37 +43,36 @@ class Endpoint {
   // Sends, answers challenges, follows redirects (never with our authorization to another server,
   // never from https to http), and tries again after passing failures, `attempts` times in a row.
   // The answer's status may be anything else; StatusOf explains it.
-  absl::StatusOr<std::unique_ptr<HttpExchange>> Send(const ApiRequest& request, int attempts);
+  absl::StatusOr<std::unique_ptr<net::HttpExchange>> Send(const ApiRequest& request, int attempts);
 
   // What a registry's refusal means; reads the answer's body. `what` names the thing asked for.
-  absl::Status StatusOf(HttpExchange& exchange, absl::string_view what) const;
+  absl::Status StatusOf(net::HttpExchange& exchange, absl::string_view what) const;
 
   // `location` from an answer to `request`, whole.
   std::string Resolve(const ApiRequest& request, const std::string& location) const;
 
  private:
-  Endpoint(HttpClient& client, const RegistryOptions& options, HostConfig config,
+  Endpoint(net::HttpClient& client, const RegistryOptions& options, HostConfig config,
            const Reference& reference);
 
   std::string Origin() const;
   std::string UrlOf(const ApiRequest& request) const;
   absl::Status LoadTls();
-  absl::StatusOr<std::unique_ptr<HttpExchange>> Once(const ApiRequest& request,
-                                                     const std::string& url, bool& renewed);
-  absl::StatusOr<std::unique_ptr<HttpExchange>> Follow(const ApiRequest& request,
-                                                       std::unique_ptr<HttpExchange> exchange,
-                                                       std::string url);
-  HttpRequest Build(const ApiRequest& request, const std::string& url, bool ours,
-                    const Authorization& authorization) const;
+  absl::StatusOr<std::unique_ptr<net::HttpExchange>> Once(const ApiRequest& request,
+                                                          const std::string& url, bool& renewed);
+  absl::StatusOr<std::unique_ptr<net::HttpExchange>> Follow(
+      const ApiRequest& request, std::unique_ptr<net::HttpExchange> exchange, std::string url);
+  net::HttpRequest Build(const ApiRequest& request, const std::string& url, bool ours,
+                         const Authorization& authorization) const;
 
-  HttpClient& client_;
+  net::HttpClient& client_;
   const RegistryOptions& options_;
   const HostConfig config_;
   const Reference reference_;
-  TlsOptions tls_;
-  TlsOptions foreign_tls_;    // for redirects to other servers: no certificate of ours
-  std::atomic<bool> plain_;   // http
-  const bool may_fall_back_;  // localhost: https is tried first
+  net::TlsOptions tls_;
+  net::TlsOptions foreign_tls_;  // for redirects to other servers: no certificate of ours
+  std::atomic<bool> plain_;      // http
+  const bool may_fall_back_;     // localhost: https is tried first
   std::unique_ptr<Authorizer> authorizer_;
 };
 

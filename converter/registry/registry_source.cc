@@ -15,8 +15,8 @@ namespace {
 const char* const kAccepted[] = {kOciIndex,       kOciManifest,         kDockerIndex,
                                  kDockerManifest, kDockerSchema1Signed, kDockerSchema1};
 
-HttpHeaders AcceptHeaders() {
-  HttpHeaders headers;
+net::HttpHeaders AcceptHeaders() {
+  net::HttpHeaders headers;
   for (const char* type : kAccepted) headers.emplace_back("Accept", type);
   return headers;
 }
@@ -83,7 +83,7 @@ class RegistrySource : public ImageSource {
     request.path = absl::StrCat("/manifests/", target);
     request.headers = AcceptHeaders();
     FLOE_ASSIGN_OR_RETURN(const RegistryClient::Answer answer, client_->Fetch(request, need));
-    absl::StatusOr<Bytes> bytes = ReadBody(*answer.exchange, kMaxManifestDocument);
+    absl::StatusOr<Bytes> bytes = net::ReadBody(*answer.exchange, kMaxManifestDocument);
     if (!bytes.ok()) return Annotate(bytes.status(), absl::StrCat(name_, ": manifest ", target));
     Document document{DescribeBytes(answer.exchange->Header("Content-Type"), *bytes),
                       *std::move(bytes)};

@@ -10,10 +10,10 @@
 #include "converter/registry/blob_upload.h"
 #include "converter/registry/challenge.h"
 #include "converter/registry/hosts_toml.h"
-#include "converter/registry/http.h"
 #include "converter/registry/reference.h"
 #include "converter/registry/retry.h"
 #include "converter/source/location.h"
+#include "net/http.h"
 
 namespace floe::converter {
 namespace {
@@ -45,9 +45,9 @@ void Headers(absl::string_view text) {
   (void)ParseContentRangeStart(text);
   (void)ParseUploadRange(text);
   const std::string url(text.substr(0, text.find('\0')));
-  (void)DisplayUrl(url);
-  const std::string next = ResolveUrl("https://registry.test/v2/a/blobs/x?y", url);
-  Check(next.empty() || !OriginOf(next).empty());
+  (void)net::DisplayUrl(url);
+  const std::string next = net::ResolveUrl("https://registry.test/v2/a/blobs/x?y", url);
+  Check(next.empty() || !net::OriginOf(next).empty());
 }
 
 void Token(ByteView text) {

@@ -7,9 +7,9 @@
 #include "converter/registry/authorizer.h"
 #include "converter/registry/challenge.h"
 #include "converter/registry/hosts_toml.h"
-#include "converter/registry/http.h"
 #include "converter/registry/reference.h"
 #include "converter/registry/retry.h"
+#include "net/http.h"
 
 namespace floe::converter {
 namespace {
@@ -121,20 +121,6 @@ TEST(RetryTest, RetryAfter) {
   EXPECT_EQ(ParseRetryAfter("Sun, 06 Nov 1994 08:49:17 GMT", now), seconds(0));
   EXPECT_EQ(ParseRetryAfter("", now), std::nullopt);
   EXPECT_EQ(ParseRetryAfter("soon", now), std::nullopt);
-}
-
-TEST(UrlTest, Parts) {
-  EXPECT_EQ(DisplayUrl("https://u:p@h.test:8/a/b?sig=1#f"), "https://h.test:8/a/b");
-  EXPECT_EQ(OriginOf("HTTPS://H.test/a"), OriginOf("https://H.test:443"));
-  EXPECT_NE(OriginOf("https://h.test"), OriginOf("http://h.test"));
-  EXPECT_EQ(OriginOf("ftp://h"), "");
-  EXPECT_EQ(OriginOf("nonsense url"), "");
-  EXPECT_EQ(ResolveUrl("https://h/a/b?c", "/d?e=%2F"), "https://h/d?e=%2F");
-  EXPECT_EQ(ResolveUrl("https://h/a", "http://i/x"), "http://i/x");
-  EXPECT_EQ(ResolveUrl("https://h/a", "file:///etc/passwd"), "");
-  EXPECT_EQ(ResolveUrl("https://h/a", ""), "");
-  EXPECT_EQ(WithQuery("/a", "k", "v:/ +"), "/a?k=v%3A%2F%20%2B");
-  EXPECT_EQ(WithQuery("/a?x=1", "k", "v"), "/a?x=1&k=v");
 }
 
 TEST(HostsTomlTest, OrderCapabilitiesAndPaths) {

@@ -5,9 +5,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "converter/registry/http.h"
+#include "net/http.h"
 
-namespace floe::converter {
+namespace floe::net {
 namespace {
 
 struct UrlDeleter {
@@ -85,4 +85,4 @@ std::string WithQuery(const std::string& url, absl::string_view name, absl::stri
   return result;
 }
 
-}  // namespace floe::converter
+}  // namespace floe::net

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP over libcurl, as far as registries need it: requests with bodies in memory, answers read at
+// HTTP over libcurl, blocking: requests with bodies in memory, answers read at
 // the reader's pace, connections kept between requests.
 #pragma once
 
@@ -15,7 +15,7 @@
 #include "base/secret.h"
 #include "base/status.h"
 
-namespace floe::converter {
+namespace floe::net {
 
 struct TlsOptions {
   bool skip_verify = false;
@@ -87,4 +87,4 @@ std::string ResolveUrl(const std::string& base, const std::string& location);
 // `url` with `name=value` in its query.
 std::string WithQuery(const std::string& url, absl::string_view name, absl::string_view value);
 
-}  // namespace floe::converter
+}  // namespace floe::net

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "converter/registry/http.h"
+#include "net/http.h"
 
 #include <curl/curl.h>
 
@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 
-namespace floe::converter {
+namespace floe::net {
 namespace {
 
 constexpr char kNoTlsPayload[] = "floe/no-tls";
@@ -373,4 +373,4 @@ absl::StatusOr<Bytes> ReadBody(HttpExchange& exchange, size_t max_bytes) {
 
 bool IsNoTls(const absl::Status& status) { return status.GetPayload(kNoTlsPayload).has_value(); }
 
-}  // namespace floe::converter
+}  // namespace floe::net
