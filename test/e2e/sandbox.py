@@ -201,8 +201,8 @@ def sweep_stale():
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def enter():
-    """Runs this script again inside namespaces; returns only there."""
+def enter(network):
+    """Runs this script again inside namespaces, with `network` in a network of its own too; returns only there."""
     if os.environ.get(INSIDE):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
         return
@@ -212,12 +212,14 @@ def enter():
     os.environ[INSIDE] = "1"
     # bash is the init: it reaps the orphans that containers and daemons leave to it.
     script = 'trap "" INT; "$@"; exit $?'
-    os.execvp("unshare", ["unshare", "-m", "-p", "-f", "--kill-child", "--mount-proc", "bash", "-c", script, "bash", sys.executable] + sys.argv)
+    own = ["unshare", "-m", "-p"] + (["-n"] if network else [])
+    os.execvp("unshare", own + ["-f", "--kill-child", "--mount-proc", "bash", "-c", script, "bash", sys.executable] + sys.argv)
 
 
-def main(tests):
-    """Runs the functions of `tests` (each takes a Sandbox), prints a line for each, exits 1 when one failed."""
-    enter()
+def main(tests, network=False):
+    """Runs the functions of `tests` (each takes a Sandbox), prints a line for each, exits 1 when one failed. With `network` they are
+    in a network namespace of their own, in which even the loopback is down at first."""
+    enter(network)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = os.environ.get("FLOE_E2E_ONLY", "")
     failed = skipped = 0
