@@ -68,9 +68,26 @@ def write(layout, tars, tag="t", how=("gzip",), platform=("linux", "amd64")):
     for number, tar in enumerate(tars):
         data, suffix = compress(tar, how[number % len(how)])
         layers.append(put_blob(layout, data, LAYER + suffix))
+    write_image(layout, layers, ["sha256:" + hashlib.sha256(tar).hexdigest() for tar in tars], tag, platform)
+
+
+def write_big(layout, tar, tag="t"):
+    """The same for one plain layer that need not fit into memory: the file at `tar` moves into the layout."""
+    digest = hashlib.sha256()
+    with open(tar, "rb") as source:
+        while block := source.read(1 << 20):
+            digest.update(block)
+    name = "sha256:" + digest.hexdigest()
+    size = os.path.getsize(tar)
+    os.makedirs(os.path.dirname(blob_path(layout, name)))
+    os.rename(tar, blob_path(layout, name))
+    write_image(layout, [{"mediaType": LAYER, "digest": name, "size": size}], [name], tag, ("linux", "amd64"))
+
+
+def write_image(layout, layers, diff_ids, tag, platform):
     config = {"os": platform[0], "architecture": platform[1],
               "config": {"Cmd": ["/bin/sh"]},
-              "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(tar).hexdigest() for tar in tars]}}
+              "rootfs": {"type": "layers", "diff_ids": diff_ids}}
     body = {"schemaVersion": 2, "mediaType": MANIFEST, "config": put_blob(layout, json.dumps(config).encode(), CONFIG), "layers": layers}
     entry = put_blob(layout, json.dumps(body).encode(), MANIFEST)
     entry["annotations"] = {REF_NAME: tag}
