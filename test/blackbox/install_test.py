@@ -39,7 +39,8 @@ def all_is_there(root, prefix):
         "lib/systemd/system/floe-keeper.service", "lib/systemd/system/floe-snapshotter.service",
         "share/doc/floe/README.md", "share/doc/floe/LICENSE", "share/doc/floe/CHANGELOG.md", "share/doc/floe/operations.md",
         "share/doc/floe/examples/floe.toml", "share/doc/floe/examples/containerd-1.6.toml",
-        "share/doc/floe/examples/containerd-1.7.toml", "share/doc/floe/examples/containerd-2.toml"}
+        "share/doc/floe/examples/containerd-1.7.toml", "share/doc/floe/examples/containerd-2.toml",
+        "share/doc/floe/policies/converter.json", "share/doc/floe/policies/node.json", "share/doc/floe/policies/collector.json"}
     equal(sorted(wanted - there), [], "not installed")
     equal(sorted(name for name in there if name.startswith("bin/") and name not in wanted), [], "programs that nobody asked for")
     for name in there:

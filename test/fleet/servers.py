@@ -24,22 +24,18 @@ def where(machine):
     return machine.ip if machine else HERE
 
 
-class Minio:
-    """One MinIO with one bucket. `root` is an S3 client that may everything."""
+class Bucket:
+    """An S3 server with one bucket. `root` is an S3 client that may everything there."""
 
     BUCKET = "floe-test"
 
-    def __init__(self, box, machine=None, name="minio", port=9000):
-        self.box, self.bucket, self.name = box, self.BUCKET, name
+    def __init__(self, box, machine, name, port):
+        self.box, self.bucket, self.name, self.machine = box, self.BUCKET, name, machine
         self.endpoint = "%s:%d" % (where(machine), port)
-        tools = os.path.join(GO, "minio")
-        self.admin_program = need(os.path.join(tools, "minio-admin"), "run test/go/build")
-        keys = Keys("root-" + secrets.token_hex(4), secrets.token_hex(16))
-        self.env = {"MINIO_ROOT_USER": keys.access, "MINIO_ROOT_PASSWORD": keys.secret, "MINIO_BROWSER": "off", "MINIO_UPDATE": "off",
-                    "HOME": box.folder(name + "-home")}
-        self.root = S3(self.endpoint, keys)
-        program = need(os.path.join(tools, "minio"), "run test/go/build")
-        self.daemon = start(box, name, [program, "server", "--quiet", "--address", self.endpoint, box.folder(name)], machine, self.env)
+        self.root = S3(self.endpoint, Keys("root-" + secrets.token_hex(4), secrets.token_hex(16)))
+
+    def serve(self, argv, env):
+        self.daemon = start(self.box, self.name, argv, self.machine, env)
         self.ready()
         answer = self.root.make_bucket(self.bucket)
         check(answer.status == 200, "make the bucket: %r", answer)
@@ -50,12 +46,35 @@ class Minio:
                 return self.root.request("GET", "/").status == 200
             except (OSError, http.client.HTTPException):
                 return False
-        wait_until("MinIO answers", lambda: self.daemon.require_alive() and answers())
+        wait_until(self.name + " answers", lambda: self.daemon.require_alive() and answers())
 
     def address(self, prefix="", **options):
         """What floe takes as a store's address; the keys come from elsewhere."""
         query = dict({"endpoint": "http://" + self.endpoint, "region": "us-east-1", "style": "path"}, **options)
         return "s3://%s%s?%s" % (self.bucket, "/" + prefix if prefix else "", "&".join("%s=%s" % pair for pair in query.items()))
+
+
+class Versity(Bucket):
+    """versitygw over a folder: another implementation of S3 than MinIO's, with conditional puts too."""
+
+    def __init__(self, box, machine=None, name="versitygw", port=7070):
+        super().__init__(box, machine, name, port)
+        program = need(os.path.join(GO, "versitygw/versitygw"), "run test/go/build")
+        env = {"ROOT_ACCESS_KEY": self.root.keys.access, "ROOT_SECRET_KEY": self.root.keys.secret}
+        self.serve([program, "--quiet", "--port", self.endpoint, "posix", box.folder(name)], env)
+
+
+class Minio(Bucket):
+    """MinIO, with users and policies."""
+
+    def __init__(self, box, machine=None, name="minio", port=9000):
+        super().__init__(box, machine, name, port)
+        tools = os.path.join(GO, "minio")
+        self.admin_program = need(os.path.join(tools, "minio-admin"), "run test/go/build")
+        self.env = {"MINIO_ROOT_USER": self.root.keys.access, "MINIO_ROOT_PASSWORD": self.root.keys.secret, "MINIO_BROWSER": "off",
+                    "MINIO_UPDATE": "off", "HOME": box.folder(name + "-home")}
+        program = need(os.path.join(tools, "minio"), "run test/go/build")
+        self.serve([program, "server", "--quiet", "--address", self.endpoint, box.folder(name)], self.env)
 
     def admin(self, *args):
         return self.box.run([self.admin_program, self.endpoint] + list(args), self.env)

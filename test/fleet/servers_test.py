@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=120
 """The fleet's own tools: what the other tests believe about links, black holes, servers and small clients is so."""
+import concurrent.futures
 import socket
 import time
 
@@ -9,7 +10,7 @@ from harness import check, equal, main
 from memcache import Memcache
 from network import Network
 from s3 import S3, Keys
-from servers import Memcached, Minio, Toxiproxy
+from servers import Memcached, Minio, Toxiproxy, Versity
 
 
 def silent(server):
@@ -83,20 +84,35 @@ def toxiproxy_delays_and_heals(box):
         equal(proxy.call("GET", "/proxies/slow")["toxics"], [], "poisons left")
 
 
-def minio_refuses_strangers_and_lists_pages(box):
+def one_of_many_puts(server):
+    """Put if absent by eight at once: the property that the whole store stands on."""
+    for number in range(20):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            key = "raced/%d" % number
+            answers = list(pool.map(lambda who: (server.root.put(server.bucket, key, b"%d" % who, absent=True).status, who), range(8)))
+        won = [who for status, who in answers if status == 200]
+        equal(len(won), 1, "winners of %s among %s" % (key, answers))
+        check(all(status in (200, 409, 412) for status, _ in answers), "answers: %s", answers)
+        equal(server.root.get(server.bucket, key).body, b"%d" % won[0], "what is there")
+
+
+def both_kinds_of_s3(box):
     net = Network(box)
-    minio = Minio(box, net.machine("store"))
-    for number in range(1001):
-        equal(minio.root.put(minio.bucket, "many/%04d" % number, b"x").status, 200, "put")
-    equal(len(minio.root.names(minio.bucket, "many/")), 1001, "names over two pages")
-    answer = S3(minio.endpoint, Keys(minio.root.keys.access, "not the secret")).get(minio.bucket, "many/0000")
-    equal((answer.status, answer.code), (403, "SignatureDoesNotMatch"), "a wrong secret")
-    equal(minio.root.put(minio.bucket, "many/0000", b"y", absent=True).status, 412, "put if absent of what is there")
-    answer = minio.root.put(minio.bucket, "many/0000", b"y", headers={"x-amz-checksum-crc32": "AAAAAA=="})
-    check(answer.status == 400, "two checksums of which one is wrong: %r", answer)
-    equal(minio.root.get(minio.bucket, "many/0000").body, b"x", "the object after both")
+    for server in (Minio(box, net.machine("minio")), Versity(box, net.machine("versity"))):
+        root, bucket = server.root, server.bucket
+        for number in range(1001):
+            equal(root.put(bucket, "many/%04d" % number, b"x").status, 200, "put")
+        equal(len(root.names(bucket, "many/")), 1001, "names over two pages")
+        answer = S3(server.endpoint, Keys(root.keys.access, "not the secret")).get(bucket, "many/0000")
+        equal((answer.status, answer.code), (403, "SignatureDoesNotMatch"), "a wrong secret")
+        equal(root.put(bucket, "many/0000", b"y", absent=True).status, 412, "put if absent of what is there")
+        answer = root.put(bucket, "many/0000", b"y", headers={"x-amz-checksum-crc32": "AAAAAA=="})
+        check(answer.status == 400, "a wrong checksum: %r", answer)
+        equal(root.get(bucket, "many/0000").body, b"x", "the object after both")
+        equal(root.get(bucket, "many").status, 404, "a folder is no object")
+        one_of_many_puts(server)
 
 
 if __name__ == "__main__":
     main([a_cut_link_is_a_black_hole, a_link_has_its_rate, memcache_client_counts_and_empties, toxiproxy_delays_and_heals,
-          minio_refuses_strangers_and_lists_pages], network=True)
+          both_kinds_of_s3], network=True)
