@@ -27,9 +27,9 @@
 #include "base/process.h"
 #include "converter/chunk/chunk_writer.h"
 #include "converter/flatten/flatten.h"
-#include "converter/image/media_types.h"
 #include "converter/source/open.h"
 #include "converter/source/select.h"
+#include "oci/media_types.h"
 #include "store/seal/cipher.h"
 
 namespace floe {
@@ -116,16 +116,16 @@ uint64_t UnzstdAll(const Bytes& in, Bytes& out) {
 absl::Status MeasureLayers(converter::ImageSource& source, const converter::SourceImage& image,
                            Parts& parts) {
   Bytes out(1 << 20);
-  for (const converter::Descriptor& layer : image.manifest.layers) {
+  for (const oci::Descriptor& layer : image.manifest.layers) {
     FLOE_ASSIGN_OR_RETURN(const Bytes stored, source.ReadBlob(layer, uint64_t{8} << 30));
     parts.hash_layers.Measure(stored.size(), [&] { (void)store::Sha256(stored); });
-    const auto compression = converter::CompressionOf(layer.media_type);
-    if (compression == converter::LayerCompression::kNone) continue;
+    const auto compression = oci::CompressionOf(layer.media_type);
+    if (compression == oci::LayerCompression::kNone) continue;
     const double before = parts.unpack.seconds;
     uint64_t unpacked = 0;
     parts.unpack.Measure(0, [&] {
-      unpacked = compression == converter::LayerCompression::kGzip ? InflateAll(stored, out)
-                                                                   : UnzstdAll(stored, out);
+      unpacked = compression == oci::LayerCompression::kGzip ? InflateAll(stored, out)
+                                                             : UnzstdAll(stored, out);
     });
     parts.unpack.bytes += unpacked;
     parts.slowest_layer = std::max(parts.slowest_layer, parts.unpack.seconds - before);
@@ -188,7 +188,7 @@ class ChunkerSink : public erofs::ImageSink {
 absl::Status MeasureChunks(converter::ImageSource& source, const converter::SourceImage& image,
                            Parts& parts) {
   std::vector<converter::LayerInput> layers;
-  for (const converter::Descriptor& descriptor : image.manifest.layers) {
+  for (const oci::Descriptor& descriptor : image.manifest.layers) {
     converter::LayerInput layer;
     layer.name = descriptor.digest;
     layer.open = [&source, descriptor] { return source.OpenBlob(descriptor); };

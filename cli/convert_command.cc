@@ -83,7 +83,7 @@ absl::Status ApplyChunkSize(const std::string& text, converter::ChunkerParameter
 
 absl::Status ApplyFlags(const ConvertFlags& flags, converter::ConvertOptions& options) {
   for (const std::string& text : flags.platforms) {
-    FLOE_ASSIGN_OR_RETURN(converter::Platform platform, converter::ParsePlatform(text));
+    FLOE_ASSIGN_OR_RETURN(oci::Platform platform, oci::ParsePlatform(text));
     options.platforms.platforms.push_back(std::move(platform));
   }
   options.platforms.all = flags.all_platforms;

@@ -46,7 +46,7 @@ absl::Status RunExport(const ExportFlags& flags, Context& context) {
   options.work_dir = flags.work_dir.empty() ? settings.convert.work_dir : flags.work_dir;
   options.cancel = context.cancel;
   if (!flags.platform.empty()) {
-    FLOE_ASSIGN_OR_RETURN(converter::Platform platform, converter::ParsePlatform(flags.platform));
+    FLOE_ASSIGN_OR_RETURN(oci::Platform platform, oci::ParsePlatform(flags.platform));
     options.platforms.platforms.push_back(std::move(platform));
   }
   const store::KeyDirectory directory(settings.keys.directory);

@@ -25,9 +25,9 @@ struct InspectFlags {
   TransportFlags transport;
 };
 
-uint64_t LayerBytes(const converter::ImageManifest& manifest) {
+uint64_t LayerBytes(const oci::ImageManifest& manifest) {
   uint64_t bytes = 0;
-  for (const converter::Descriptor& layer : manifest.layers) bytes += layer.size;
+  for (const oci::Descriptor& layer : manifest.layers) bytes += layer.size;
   return bytes;
 }
 
@@ -153,7 +153,7 @@ absl::Status RunInspect(const InspectFlags& flags, Context& context) {
   converter::InspectOptions options;
   options.platforms.all = flags.platforms.empty();
   for (const std::string& text : flags.platforms) {
-    FLOE_ASSIGN_OR_RETURN(converter::Platform platform, converter::ParsePlatform(text));
+    FLOE_ASSIGN_OR_RETURN(oci::Platform platform, oci::ParsePlatform(text));
     options.platforms.platforms.push_back(std::move(platform));
   }
   const store::KeyDirectory directory(settings.keys.directory);

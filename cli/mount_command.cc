@@ -48,7 +48,7 @@ absl::StatusOr<Bytes> FetchManifest(const MountFlags& flags, const Context& cont
                         converter::OpenSource(location, flags.transport.ToOptions(context, "")));
   converter::PlatformChoice choice;
   if (!flags.platform.empty()) {
-    FLOE_ASSIGN_OR_RETURN(converter::Platform platform, converter::ParsePlatform(flags.platform));
+    FLOE_ASSIGN_OR_RETURN(oci::Platform platform, oci::ParsePlatform(flags.platform));
     choice.platforms.push_back(std::move(platform));
   }
   FLOE_ASSIGN_OR_RETURN(const converter::Selection selection,

@@ -21,7 +21,7 @@ struct TransportFlags {
   std::string ca_file;
   std::string client_certificate;
   std::string client_key;
-  std::string hosts_dir = converter::RegistryOptions().hosts_dir;
+  std::string hosts_dir = registry::Options().hosts_dir;
   std::string address = converter::ContainerdOptions().address;
   std::string name_space = converter::ContainerdOptions().name_space;
 

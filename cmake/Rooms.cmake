@@ -1,5 +1,5 @@
 # Rooms in floor order, and the two functions that make their targets.
-set(FLOE_ROOMS base net proto erofs store cache keeper converter fusefs mount snapshotter cli)
+set(FLOE_ROOMS base net oci registry proto erofs store cache keeper converter fusefs mount snapshotter cli)
 
 # floe_room(ROOM DEPS a b ...): a static library of every .cc of the room except main*.cc. Sources are found by
 # globbing so that a file cannot lie about unbuilt.

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "converter/earlier.h"
-#include "converter/image/media_types.h"
 #include "converter/publish/tiny_image.h"
+#include "oci/media_types.h"
 #include "store/manifest.h"
 
 namespace floe::converter {
@@ -22,22 +22,22 @@ size_t ThreadsOf(const ConvertOptions& options) {
                               : std::max<size_t>(1, std::thread::hardware_concurrency());
 }
 
-uint64_t StoredBytes(const ImageManifest& manifest) {
+uint64_t StoredBytes(const oci::ImageManifest& manifest) {
   uint64_t bytes = 0;
-  for (const Descriptor& layer : manifest.layers) bytes += layer.size;
+  for (const oci::Descriptor& layer : manifest.layers) bytes += layer.size;
   return bytes;
 }
 
-absl::StatusOr<Compression> LayerCompressionOf(const Descriptor& layer) {
-  switch (CompressionOf(layer.media_type)) {
-    case LayerCompression::kNone:
+absl::StatusOr<Compression> LayerCompressionOf(const oci::Descriptor& layer) {
+  switch (oci::CompressionOf(layer.media_type)) {
+    case oci::LayerCompression::kNone:
       // Docker's archives call gzip layers plain: the bytes decide.
       return Compression::kSniff;
-    case LayerCompression::kGzip:
+    case oci::LayerCompression::kGzip:
       return Compression::kGzip;
-    case LayerCompression::kZstd:
+    case oci::LayerCompression::kZstd:
       return Compression::kZstd;
-    case LayerCompression::kUnknown:
+    case oci::LayerCompression::kUnknown:
       break;
   }
   return absl::InvalidArgumentError(absl::StrCat("layer ", layer.digest, " has the media type \"",
@@ -167,7 +167,7 @@ absl::StatusOr<std::unique_ptr<FlatImage>> Conversion::FlattenImage(const Source
   const std::vector<std::string> diff_ids = image.config.diff_ids();
   std::vector<LayerInput> layers;
   for (size_t i = 0; i < image.manifest.layers.size(); ++i) {
-    const Descriptor& descriptor = image.manifest.layers[i];
+    const oci::Descriptor& descriptor = image.manifest.layers[i];
     LayerInput layer;
     layer.name = descriptor.digest;
     layer.stored_bytes = descriptor.size;

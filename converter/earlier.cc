@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "converter/image/digest.h"
-#include "converter/image/media_types.h"
+#include "oci/digest.h"
+#include "oci/media_types.h"
 #include "store/manifest.h"
 
 namespace floe::converter {
@@ -18,18 +18,19 @@ using store::ConversionRecord;
 // together.
 absl::StatusOr<TinyImage> FromDocuments(Bytes manifest, Bytes config, Bytes layer) {
   TinyImage image;
-  FLOE_ASSIGN_OR_RETURN(const ImageManifest parsed, ParseManifest(manifest, kOciManifest));
-  const bool fits = parsed.layers.size() == 1 && parsed.layers[0].digest == DigestOf(layer) &&
-                    parsed.config.digest == DigestOf(config);
+  FLOE_ASSIGN_OR_RETURN(const oci::ImageManifest parsed,
+                        oci::ParseManifest(manifest, oci::kOciManifest));
+  const bool fits = parsed.layers.size() == 1 && parsed.layers[0].digest == oci::DigestOf(layer) &&
+                    parsed.config.digest == oci::DigestOf(config);
   if (!fits) return absl::DataLossError("manifest, config and layer do not belong together");
-  FLOE_ASSIGN_OR_RETURN(const ImageConfig parsed_config, ImageConfig::Parse(config));
+  FLOE_ASSIGN_OR_RETURN(const oci::ImageConfig parsed_config, oci::ImageConfig::Parse(config));
   if (parsed_config.diff_ids().size() != 1) {
     return absl::DataLossError("the config does not have one layer");
   }
   image.diff_id = parsed_config.diff_ids()[0];
   image.layer = {parsed.layers[0], std::move(layer)};
   image.config = {parsed.config, std::move(config)};
-  image.manifest.descriptor = DescribeBytes(kOciManifest, manifest);
+  image.manifest.descriptor = oci::DescribeBytes(oci::kOciManifest, manifest);
   image.manifest.bytes = std::move(manifest);
   return image;
 }
@@ -90,7 +91,7 @@ ConversionId ConversionOf(const SourceImage& image, const ConvertKeys& keys,
 DestinationImages DestinationImages::Read(ImageSource* existing) {
   DestinationImages images;
   if (existing == nullptr) return images;
-  const absl::StatusOr<Descriptor> top = existing->Resolve();
+  const absl::StatusOr<oci::Descriptor> top = existing->Resolve();
   if (!top.ok()) return images;
   PlatformChoice all;
   all.all = true;

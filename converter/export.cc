@@ -6,10 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "converter/chunked_image.h"
-#include "converter/image/media_types.h"
 #include "converter/publish/tiny_image.h"
 #include "converter/publish/tree_tar.h"
 #include "erofs/reader.h"
+#include "oci/media_types.h"
 #include "store/manifest.h"
 
 namespace floe::converter {
@@ -82,8 +82,8 @@ absl::StatusOr<ExportReport> Export(ImageSource& source, ImageDestination& desti
   UniqueFd file;
   FLOE_ASSIGN_OR_RETURN(const WrittenLayer layer,
                         WriteLayer(manifest, store.Chunks(root), options, file));
-  Descriptor descriptor;
-  descriptor.media_type = kOciLayerGzip;
+  oci::Descriptor descriptor;
+  descriptor.media_type = oci::kOciLayerGzip;
   descriptor.digest = layer.digest;
   descriptor.size = layer.size;
   FLOE_ASSIGN_OR_RETURN(const ExportedImage image,

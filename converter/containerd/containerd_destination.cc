@@ -4,10 +4,10 @@
 #include "converter/containerd/containerd_image.h"
 #include "converter/containerd/content.h"
 #include "converter/containerd/gc_labels.h"
-#include "converter/image/config.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/config.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -21,25 +21,25 @@ class ContainerdDestination : public ImageDestination {
 
   std::string Name() const override { return name_; }
 
-  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override {
+  absl::StatusOr<bool> HasBlob(const oci::Descriptor& descriptor) override {
     return HasContent(*connection_, descriptor, name_);
   }
 
-  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override {
+  absl::Status PutBlob(const oci::Descriptor& descriptor, ByteView bytes) override {
     return Put(descriptor, bytes, {});
   }
 
-  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override {
+  absl::Status PutBlobStream(const oci::Descriptor& descriptor, ByteStream& stream) override {
     return WriteContent(*connection_, descriptor, stream, {}, name_);
   }
 
-  absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override {
+  absl::Status PutManifest(const oci::Descriptor& descriptor, ByteView bytes) override {
     FLOE_ASSIGN_OR_RETURN(const auto labels, GcLabels(descriptor.media_type, bytes));
     FLOE_RETURN_IF_ERROR(Put(descriptor, bytes, labels));
-    return IsManifest(descriptor.media_type) ? LabelLayers(bytes) : absl::OkStatus();
+    return oci::IsManifest(descriptor.media_type) ? LabelLayers(bytes) : absl::OkStatus();
   }
 
-  absl::Status Finish(const Descriptor& top) override {
+  absl::Status Finish(const oci::Descriptor& top) override {
     images_v1::Image image;
     image.set_name(image_);
     image.mutable_target()->set_media_type(top.media_type);
@@ -52,19 +52,19 @@ class ContainerdDestination : public ImageDestination {
   }
 
  private:
-  absl::Status Put(const Descriptor& descriptor, ByteView bytes, const ContentLabels& labels) {
-    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
+  absl::Status Put(const oci::Descriptor& descriptor, ByteView bytes, const ContentLabels& labels) {
+    oci::MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
     return WriteContent(*connection_, descriptor, stream, labels, name_);
   }
 
   // The diff ids are in the config, which was put before the manifest.
   absl::Status LabelLayers(ByteView bytes) {
-    FLOE_ASSIGN_OR_RETURN(const ImageManifest manifest, ParseManifest(bytes, ""));
-    if (!IsConfig(manifest.config.media_type)) return absl::OkStatus();
-    FLOE_RETURN_IF_ERROR(CheckSmall(manifest.config, kMaxConfigDocument, name_));
+    FLOE_ASSIGN_OR_RETURN(const oci::ImageManifest manifest, oci::ParseManifest(bytes, ""));
+    if (!oci::IsConfig(manifest.config.media_type)) return absl::OkStatus();
+    FLOE_RETURN_IF_ERROR(oci::CheckSmall(manifest.config, oci::kMaxConfigDocument, name_));
     FLOE_ASSIGN_OR_RETURN(const auto stream, ReadContent(connection_, manifest.config, name_));
-    FLOE_ASSIGN_OR_RETURN(const Bytes text, ReadAll(*stream, kMaxConfigDocument, name_));
-    FLOE_ASSIGN_OR_RETURN(const ImageConfig config, ImageConfig::Parse(text));
+    FLOE_ASSIGN_OR_RETURN(const Bytes text, oci::ReadAll(*stream, oci::kMaxConfigDocument, name_));
+    FLOE_ASSIGN_OR_RETURN(const oci::ImageConfig config, oci::ImageConfig::Parse(text));
     const std::vector<std::string> ids = config.diff_ids();
     for (size_t i = 0; i < manifest.layers.size() && i < ids.size(); ++i) {
       FLOE_RETURN_IF_ERROR(AddContentLabels(*connection_, manifest.layers[i].digest,

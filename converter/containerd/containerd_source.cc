@@ -3,9 +3,9 @@
 #include "converter/containerd/connection.h"
 #include "converter/containerd/containerd_image.h"
 #include "converter/containerd/content.h"
-#include "converter/image/digest.h"
-#include "converter/registry/reference.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/verifying_stream.h"
+#include "registry/reference.h"
 
 namespace floe::converter {
 namespace {
@@ -13,13 +13,13 @@ namespace {
 class ContainerdSource : public ImageSource {
  public:
   ContainerdSource(std::shared_ptr<ContainerdConnection> connection, std::string name,
-                   Descriptor top)
+                   oci::Descriptor top)
       : connection_(std::move(connection)), name_(std::move(name)), top_(std::move(top)) {}
 
   std::string Name() const override { return name_; }
-  absl::StatusOr<Descriptor> Resolve() override { return top_; }
+  absl::StatusOr<oci::Descriptor> Resolve() override { return top_; }
 
-  absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const Descriptor& descriptor) override {
+  absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const oci::Descriptor& descriptor) override {
     FLOE_ASSIGN_OR_RETURN(const bool has, HasContent(*connection_, descriptor, name_));
     if (!has) {
       return absl::NotFoundError(
@@ -29,16 +29,17 @@ class ContainerdSource : public ImageSource {
     }
     FLOE_ASSIGN_OR_RETURN(std::unique_ptr<ByteStream> stream,
                           ReadContent(connection_, descriptor, name_));
-    return std::make_unique<VerifyingStream>(std::move(stream), descriptor, name_);
+    return std::make_unique<oci::VerifyingStream>(std::move(stream), descriptor, name_);
   }
 
  private:
   const std::shared_ptr<ContainerdConnection> connection_;
   const std::string name_;
-  const Descriptor top_;
+  const oci::Descriptor top_;
 };
 
-absl::StatusOr<Descriptor> FindImage(ContainerdConnection& connection, const std::string& name) {
+absl::StatusOr<oci::Descriptor> FindImage(ContainerdConnection& connection,
+                                          const std::string& name) {
   grpc::ClientContext context;
   connection.Prepare(context);
   images_v1::GetImageRequest request;
@@ -47,8 +48,8 @@ absl::StatusOr<Descriptor> FindImage(ContainerdConnection& connection, const std
   FLOE_RETURN_IF_ERROR(FromGrpc(connection.images().Get(&context, request, &answer),
                                 absl::StrCat("containerd://", name)));
   const auto& target = answer.image().target();
-  FLOE_RETURN_IF_ERROR(CheckDigest(target.digest(), name));
-  Descriptor top;
+  FLOE_RETURN_IF_ERROR(oci::CheckDigest(target.digest(), name));
+  oci::Descriptor top;
   top.media_type = target.media_type();
   top.digest = target.digest();
   top.size = static_cast<uint64_t>(std::max<int64_t>(target.size(), 0));
@@ -62,8 +63,8 @@ absl::StatusOr<std::unique_ptr<ImageSource>> OpenContainerdSource(
   FLOE_ASSIGN_OR_RETURN(std::shared_ptr<ContainerdConnection> connection,
                         ContainerdConnection::Open(options));
   std::string found = name;
-  absl::StatusOr<Descriptor> top = FindImage(*connection, found);
-  const absl::StatusOr<Reference> reference = ParseReference(name);
+  absl::StatusOr<oci::Descriptor> top = FindImage(*connection, found);
+  const absl::StatusOr<registry::Reference> reference = registry::ParseReference(name);
   if (absl::IsNotFound(top.status()) && reference.ok() && reference->ToString() != name) {
     found = reference->ToString();
     top = FindImage(*connection, found);

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "converter/image/digest.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -61,7 +61,7 @@ class ContentStream : public ByteStream {
 // One Write session. Its ref is ours alone, so that no other client's lock stands in the way.
 class WriteSession {
  public:
-  WriteSession(ContainerdConnection& connection, const Descriptor& descriptor,
+  WriteSession(ContainerdConnection& connection, const oci::Descriptor& descriptor,
                absl::string_view name)
       : descriptor_(descriptor), name_(name) {
     connection.Prepare(context_, ContainerdConnection::Deadline::kNo);
@@ -123,7 +123,7 @@ class WriteSession {
     return FromGrpc(session_->Finish(), name_);
   }
 
-  const Descriptor& descriptor_;
+  const oci::Descriptor& descriptor_;
   const absl::string_view name_;
   std::string ref_;
   grpc::ClientContext context_;
@@ -156,20 +156,21 @@ absl::Status SendAll(WriteSession& session, ByteStream& stream, uint64_t have) {
   }
 }
 
-absl::Status WriteNew(ContainerdConnection& connection, const Descriptor& descriptor,
+absl::Status WriteNew(ContainerdConnection& connection, const oci::Descriptor& descriptor,
                       ByteStream& stream, const ContentLabels& labels, absl::string_view name) {
   WriteSession session(connection, descriptor, name);
   FLOE_ASSIGN_OR_RETURN(const uint64_t have, session.Begin());
-  VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor, std::string(name));
+  oci::VerifyingStream checked(std::make_unique<oci::BorrowedStream>(stream), descriptor,
+                               std::string(name));
   FLOE_RETURN_IF_ERROR(SendAll(session, checked, have));
   return session.Commit(descriptor.size, labels);
 }
 
 }  // namespace
 
-absl::StatusOr<bool> HasContent(ContainerdConnection& connection, const Descriptor& descriptor,
+absl::StatusOr<bool> HasContent(ContainerdConnection& connection, const oci::Descriptor& descriptor,
                                 absl::string_view name) {
-  FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name));
+  FLOE_RETURN_IF_ERROR(oci::CheckDigest(descriptor.digest, name));
   grpc::ClientContext context;
   connection.Prepare(context);
   content_v1::InfoRequest request;
@@ -183,18 +184,18 @@ absl::StatusOr<bool> HasContent(ContainerdConnection& connection, const Descript
 }
 
 absl::StatusOr<std::unique_ptr<ByteStream>> ReadContent(
-    std::shared_ptr<ContainerdConnection> connection, const Descriptor& descriptor,
+    std::shared_ptr<ContainerdConnection> connection, const oci::Descriptor& descriptor,
     const std::string& name) {
-  FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name));
+  FLOE_RETURN_IF_ERROR(oci::CheckDigest(descriptor.digest, name));
   auto stream = std::make_unique<ContentStream>(std::move(connection),
                                                 absl::StrCat(name, ": blob ", descriptor.digest));
   stream->Start(descriptor.digest);
   return stream;
 }
 
-absl::Status WriteContent(ContainerdConnection& connection, const Descriptor& descriptor,
+absl::Status WriteContent(ContainerdConnection& connection, const oci::Descriptor& descriptor,
                           ByteStream& stream, const ContentLabels& labels, absl::string_view name) {
-  FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name));
+  FLOE_RETURN_IF_ERROR(oci::CheckDigest(descriptor.digest, name));
   const absl::Status status = WriteNew(connection, descriptor, stream, labels, name);
   if (!absl::IsAlreadyExists(status)) return status;
   return AddContentLabels(connection, descriptor.digest, labels, name);

@@ -2,8 +2,8 @@
 #include "converter/containerd/gc_labels.h"
 
 #include "absl/strings/str_cat.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
 
 namespace floe::converter {
 namespace {
@@ -15,14 +15,14 @@ constexpr char kRefPrefix[] = "containerd.io/gc.ref.content.";
 absl::StatusOr<std::map<std::string, std::string>> GcLabels(absl::string_view media_type,
                                                             ByteView bytes) {
   std::map<std::string, std::string> labels;
-  if (IsIndex(media_type)) {
-    FLOE_ASSIGN_OR_RETURN(const ImageIndex index, ParseIndex(bytes, media_type));
+  if (oci::IsIndex(media_type)) {
+    FLOE_ASSIGN_OR_RETURN(const oci::ImageIndex index, oci::ParseIndex(bytes, media_type));
     for (size_t i = 0; i < index.manifests.size(); ++i) {
       labels[absl::StrCat(kRefPrefix, "m.", i)] = index.manifests[i].digest;
     }
     return labels;
   }
-  FLOE_ASSIGN_OR_RETURN(const ImageManifest manifest, ParseManifest(bytes, media_type));
+  FLOE_ASSIGN_OR_RETURN(const oci::ImageManifest manifest, oci::ParseManifest(bytes, media_type));
   labels[absl::StrCat(kRefPrefix, "config")] = manifest.config.digest;
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
     labels[absl::StrCat(kRefPrefix, "l.", i)] = manifest.layers[i].digest;

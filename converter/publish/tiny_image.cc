@@ -3,9 +3,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "converter/image/digest.h"
-#include "converter/image/media_types.h"
 #include "converter/publish/tiny_layer.h"
+#include "oci/digest.h"
+#include "oci/media_types.h"
 
 namespace floe::converter {
 namespace {
@@ -22,14 +22,14 @@ std::string Readme(absl::string_view source_digest) {
 
 Document MakeDocument(absl::string_view media_type, std::string text) {
   const ByteView bytes = AsBytes(text);
-  return {DescribeBytes(media_type, bytes), Bytes(bytes.begin(), bytes.end())};
+  return {oci::DescribeBytes(media_type, bytes), Bytes(bytes.begin(), bytes.end())};
 }
 
 // Annotations that floe adds; taken out again by export.
 bool IsOurs(const std::string& annotation) { return absl::StartsWith(annotation, "floe."); }
 
-Annotations WithoutOurs(const Annotations& annotations) {
-  Annotations kept;
+oci::Annotations WithoutOurs(const oci::Annotations& annotations) {
+  oci::Annotations kept;
   for (const auto& [name, value] : annotations) {
     if (!IsOurs(name)) kept[name] = value;
   }
@@ -38,15 +38,15 @@ Annotations WithoutOurs(const Annotations& annotations) {
 
 // The time that the source gives itself; a conversion has none of its own, or it would not be
 // reproducible.
-std::string LastCreated(const ImageConfig& config) {
-  const std::vector<HistoryEntry> history = config.history();
+std::string LastCreated(const oci::ImageConfig& config) {
+  const std::vector<oci::HistoryEntry> history = config.history();
   if (!history.empty() && !history.back().created.empty()) return history.back().created;
   return config.created();
 }
 
-ImageConfig ConvertedConfig(const SourceImage& source, const std::string& diff_id,
-                            const std::string& readme) {
-  ImageConfig config = source.config;
+oci::ImageConfig ConvertedConfig(const SourceImage& source, const std::string& diff_id,
+                                 const std::string& readme) {
+  oci::ImageConfig config = source.config;
   config.DropLegacyMembers();
   config.RemoveHistory(kHistoryCreatedBy);
   config.SetDiffIds({diff_id});
@@ -57,8 +57,8 @@ ImageConfig ConvertedConfig(const SourceImage& source, const std::string& diff_i
 }
 
 // A subject says: I am about that one.
-Descriptor SubjectOf(const Descriptor& source) {
-  Descriptor subject;
+oci::Descriptor SubjectOf(const oci::Descriptor& source) {
+  oci::Descriptor subject;
   subject.media_type = source.media_type;
   subject.digest = source.digest;
   subject.size = source.size;
@@ -73,16 +73,16 @@ absl::StatusOr<TinyImage> BuildTinyImage(const SourceImage& source, ByteView flo
   if (floe_manifest.empty()) return absl::InvalidArgumentError("the floe manifest is empty");
   TinyImage image;
   const Bytes tar = TinyLayerTar(floe_manifest);
-  image.diff_id = DigestOf(tar);
+  image.diff_id = oci::DigestOf(tar);
   image.layer.bytes = GzipStored(tar);
-  image.layer.descriptor = DescribeBytes(kOciLayerGzip, image.layer.bytes);
+  image.layer.descriptor = oci::DescribeBytes(oci::kOciLayerGzip, image.layer.bytes);
 
   const std::string readme = Readme(source.descriptor.digest);
   image.config =
-      MakeDocument(kOciConfig, ConvertedConfig(source, image.diff_id, readme).Serialize());
+      MakeDocument(oci::kOciConfig, ConvertedConfig(source, image.diff_id, readme).Serialize());
 
-  ImageManifest manifest;
-  manifest.media_type = kOciManifest;
+  oci::ImageManifest manifest;
+  manifest.media_type = oci::kOciManifest;
   manifest.config = image.config.descriptor;
   manifest.layers = {image.layer.descriptor};
   manifest.annotations = WithoutOurs(source.manifest.annotations);
@@ -92,15 +92,15 @@ absl::StatusOr<TinyImage> BuildTinyImage(const SourceImage& source, ByteView flo
   manifest.annotations[kAnnotationReadme] = readme;
   manifest.subject = SubjectOf(source.descriptor);
   manifest.other = source.manifest.other;
-  image.manifest = MakeDocument(kOciManifest, SerializeManifest(manifest));
+  image.manifest = MakeDocument(oci::kOciManifest, oci::SerializeManifest(manifest));
   return image;
 }
 
 Document BuildIndex(const Selection& source, const std::vector<TinyImage>& images) {
-  ImageIndex index;
-  index.media_type = kOciIndex;
+  oci::ImageIndex index;
+  index.media_type = oci::kOciIndex;
   for (size_t i = 0; i < images.size(); ++i) {
-    Descriptor entry = images[i].manifest.descriptor;
+    oci::Descriptor entry = images[i].manifest.descriptor;
     entry.platform = source.images[i].platform;
     entry.annotations = WithoutOurs(source.images[i].descriptor.annotations);
     index.manifests.push_back(std::move(entry));
@@ -112,14 +112,14 @@ Document BuildIndex(const Selection& source, const std::vector<TinyImage>& image
   index.annotations[kAnnotationSource] = source.top.digest;
   index.annotations[kAnnotationReadme] = Readme(source.top.digest);
   index.subject = SubjectOf(source.top);
-  return MakeDocument(kOciIndex, SerializeIndex(index));
+  return MakeDocument(oci::kOciIndex, oci::SerializeIndex(index));
 }
 
-bool LooksConverted(const ImageManifest& manifest) {
+bool LooksConverted(const oci::ImageManifest& manifest) {
   return manifest.layers.size() == 1 && manifest.annotations.count(kAnnotationManifestId) > 0;
 }
 
-absl::StatusOr<Bytes> ReadFloeManifest(ImageSource& source, const ImageManifest& manifest) {
+absl::StatusOr<Bytes> ReadFloeManifest(ImageSource& source, const oci::ImageManifest& manifest) {
   if (manifest.layers.size() != 1) {
     return absl::NotFoundError(
         absl::StrCat(source.Name(), ": not an image made by floe (it has ", manifest.layers.size(),
@@ -131,13 +131,13 @@ absl::StatusOr<Bytes> ReadFloeManifest(ImageSource& source, const ImageManifest&
 }
 
 absl::StatusOr<ExportedImage> BuildExportedImage(const SourceImage& published,
-                                                 const Descriptor& layer,
+                                                 const oci::Descriptor& layer,
                                                  const std::string& diff_id) {
-  FLOE_RETURN_IF_ERROR(CheckDigest(diff_id, "diff id of the exported layer"));
+  FLOE_RETURN_IF_ERROR(oci::CheckDigest(diff_id, "diff id of the exported layer"));
   const auto source = published.manifest.annotations.find(kAnnotationSource);
   const std::string origin =
       source == published.manifest.annotations.end() ? published.descriptor.digest : source->second;
-  ImageConfig config = published.config;
+  oci::ImageConfig config = published.config;
   config.RemoveLabel(kLabelReadme);
   config.RemoveHistory(kHistoryCreatedBy);
   config.EmptyHistory();
@@ -145,15 +145,15 @@ absl::StatusOr<ExportedImage> BuildExportedImage(const SourceImage& published,
   config.AppendHistory({LastCreated(published.config), kExportedBy,
                         absl::StrCat("all layers of ", origin, " as one"), false});
   ExportedImage image;
-  image.config = MakeDocument(kOciConfig, config.Serialize());
+  image.config = MakeDocument(oci::kOciConfig, config.Serialize());
 
-  ImageManifest manifest;
-  manifest.media_type = kOciManifest;
+  oci::ImageManifest manifest;
+  manifest.media_type = oci::kOciManifest;
   manifest.config = image.config.descriptor;
   manifest.layers = {layer};
   manifest.annotations = WithoutOurs(published.manifest.annotations);
   manifest.other = published.manifest.other;
-  image.manifest = MakeDocument(kOciManifest, SerializeManifest(manifest));
+  image.manifest = MakeDocument(oci::kOciManifest, oci::SerializeManifest(manifest));
   return image;
 }
 

@@ -26,7 +26,7 @@ inline constexpr char kManifestPath[] = ".floe/manifest";
 
 // A document and what it is called.
 struct Document {
-  Descriptor descriptor;
+  oci::Descriptor descriptor;
   Bytes bytes;
 };
 
@@ -48,11 +48,11 @@ absl::StatusOr<TinyImage> BuildTinyImage(const SourceImage& source, ByteView flo
 Document BuildIndex(const Selection& source, const std::vector<TinyImage>& images);
 
 // True when the manifest carries floe's annotations (a hint: what the layer holds decides).
-bool LooksConverted(const ImageManifest& manifest);
+bool LooksConverted(const oci::ImageManifest& manifest);
 
 // The bytes of /.floe/manifest out of a published image's layer. NOT_FOUND when the image is none
 // of floe's (other layers, no such file, no magic).
-absl::StatusOr<Bytes> ReadFloeManifest(ImageSource& source, const ImageManifest& manifest);
+absl::StatusOr<Bytes> ReadFloeManifest(ImageSource& source, const oci::ImageManifest& manifest);
 
 // The way back: config and manifest of an ordinary image whose one layer is `layer` (an OCI layer
 // media type) with `diff_id`. floe's label, history entry and annotations are taken out.
@@ -61,7 +61,7 @@ struct ExportedImage {
   Document manifest;
 };
 absl::StatusOr<ExportedImage> BuildExportedImage(const SourceImage& published,
-                                                 const Descriptor& layer,
+                                                 const oci::Descriptor& layer,
                                                  const std::string& diff_id);
 
 }  // namespace floe::converter

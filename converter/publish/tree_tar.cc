@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/sha256.h"
-#include "converter/image/digest.h"
 #include "erofs/walk.h"
+#include "oci/digest.h"
 
 namespace floe::converter {
 namespace {
@@ -102,8 +102,8 @@ absl::StatusOr<WrittenLayer> LayerPipe::Close() {
   if (archive_write_close(gzip_.get()) != ARCHIVE_OK) return Error(gzip_.get());
   FLOE_RETURN_IF_ERROR(status_);
   WrittenLayer layer;
-  layer.digest = DigestString(digest_.Finish());
-  layer.diff_id = DigestString(diff_.Finish());
+  layer.digest = oci::DigestString(digest_.Finish());
+  layer.diff_id = oci::DigestString(diff_.Finish());
   layer.size = size_;
   return layer;
 }

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "converter/source/archive_destination.h"
 
-#include "converter/image/digest.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 
-absl::StatusOr<bool> ArchiveDestination::HasBlob(const Descriptor& descriptor) {
+absl::StatusOr<bool> ArchiveDestination::HasBlob(const oci::Descriptor& descriptor) {
   MutexLock lock(mutex_);
   return put_.count(descriptor.digest) > 0;
 }
 
-absl::Status ArchiveDestination::PutBlob(const Descriptor& descriptor, ByteView bytes) {
-  FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
-  MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
+absl::Status ArchiveDestination::PutBlob(const oci::Descriptor& descriptor, ByteView bytes) {
+  FLOE_RETURN_IF_ERROR(oci::CheckBytes(descriptor, bytes, name_));
+  oci::MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
   return PutBlobStream(descriptor, stream);
 }
 
-absl::Status ArchiveDestination::PutBlobStream(const Descriptor& descriptor, ByteStream& stream) {
-  FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
+absl::Status ArchiveDestination::PutBlobStream(const oci::Descriptor& descriptor,
+                                               ByteStream& stream) {
+  FLOE_RETURN_IF_ERROR(oci::CheckDigest(descriptor.digest, name_));
   MutexLock lock(mutex_);
   if (put_.count(descriptor.digest) > 0) return absl::OkStatus();
   FLOE_RETURN_IF_ERROR(tar_->AddBlob(MemberOf(descriptor), descriptor, stream, name_));

@@ -19,14 +19,14 @@ class ArchiveDestination : public ImageDestination {
       : name_(std::move(name)), tar_(std::move(tar)) {}
 
   std::string Name() const override { return name_; }
-  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override FLOE_EXCLUDES(mutex_);
-  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override;
-  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override
+  absl::StatusOr<bool> HasBlob(const oci::Descriptor& descriptor) override FLOE_EXCLUDES(mutex_);
+  absl::Status PutBlob(const oci::Descriptor& descriptor, ByteView bytes) override;
+  absl::Status PutBlobStream(const oci::Descriptor& descriptor, ByteStream& stream) override
       FLOE_EXCLUDES(mutex_);
 
  protected:
   // The member that a blob becomes. Called with a digest that is well formed.
-  virtual std::string MemberOf(const Descriptor& descriptor) const = 0;
+  virtual std::string MemberOf(const oci::Descriptor& descriptor) const = 0;
 
   const std::string name_;
   Mutex mutex_;

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "converter/image/digest.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -18,9 +18,10 @@ constexpr size_t kCopyBytes = 1 << 20;
 
 }  // namespace
 
-absl::Status CopyVerified(ByteStream& stream, const Descriptor& descriptor, int fd,
+absl::Status CopyVerified(ByteStream& stream, const oci::Descriptor& descriptor, int fd,
                           absl::string_view name) {
-  VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor, std::string(name));
+  oci::VerifyingStream checked(std::make_unique<oci::BorrowedStream>(stream), descriptor,
+                               std::string(name));
   Bytes buffer(kCopyBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, checked.Read(buffer));
@@ -29,7 +30,7 @@ absl::Status CopyVerified(ByteStream& stream, const Descriptor& descriptor, int 
   }
 }
 
-absl::Status WriteBlobFile(const std::string& path, const Descriptor& descriptor,
+absl::Status WriteBlobFile(const std::string& path, const oci::Descriptor& descriptor,
                            ByteStream& stream, absl::string_view name) {
   FLOE_ASSIGN_OR_RETURN(const UniqueFd file,
                         OpenFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
@@ -41,18 +42,18 @@ absl::Status WriteBlobFile(const std::string& path, const Descriptor& descriptor
   return status;
 }
 
-absl::StatusOr<bool> IsBlobFile(const std::string& path, const Descriptor& descriptor) {
+absl::StatusOr<bool> IsBlobFile(const std::string& path, const oci::Descriptor& descriptor) {
   absl::StatusOr<UniqueFd> file = OpenFile(path, O_RDONLY | O_NONBLOCK);
   if (absl::IsNotFound(file.status())) return false;
   FLOE_RETURN_IF_ERROR(file.status());
   FLOE_ASSIGN_OR_RETURN(const uint64_t size, FileSize(file->get()));
   if (size != descriptor.size) return false;
-  FileStream stream(std::make_shared<const UniqueFd>(*std::move(file)), 0, size, path);
+  oci::FileStream stream(std::make_shared<const UniqueFd>(*std::move(file)), 0, size, path);
   Sha256 hash;
   Bytes buffer(kCopyBytes);
   while (true) {
     FLOE_ASSIGN_OR_RETURN(const size_t got, stream.Read(buffer));
-    if (got == 0) return DigestString(hash.Finish()) == descriptor.digest;
+    if (got == 0) return oci::DigestString(hash.Finish()) == descriptor.digest;
     hash.Update(ByteView(buffer).first(got));
   }
 }

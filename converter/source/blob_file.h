@@ -6,20 +6,20 @@
 
 #include "base/byte_stream.h"
 #include "base/status.h"
-#include "converter/image/descriptor.h"
+#include "oci/descriptor.h"
 
 namespace floe::converter {
 
 // Appends what `stream` gives to `fd` at its position. DATA_LOSS, naming `name`, when digest or
 // size are not those of `descriptor`; the file then holds what came.
-absl::Status CopyVerified(ByteStream& stream, const Descriptor& descriptor, int fd,
+absl::Status CopyVerified(ByteStream& stream, const oci::Descriptor& descriptor, int fd,
                           absl::string_view name);
 
 // Writes a new file `path` with the blob and syncs it. Removed again on failure.
-absl::Status WriteBlobFile(const std::string& path, const Descriptor& descriptor,
+absl::Status WriteBlobFile(const std::string& path, const oci::Descriptor& descriptor,
                            ByteStream& stream, absl::string_view name);
 
 // True when `path` is a file of exactly this blob (size and digest).
-absl::StatusOr<bool> IsBlobFile(const std::string& path, const Descriptor& descriptor);
+absl::StatusOr<bool> IsBlobFile(const std::string& path, const oci::Descriptor& descriptor);
 
 }  // namespace floe::converter

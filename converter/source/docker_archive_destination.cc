@@ -3,22 +3,22 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "converter/image/digest.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
-#include "converter/registry/reference.h"
 #include "converter/source/archive_destination.h"
 #include "converter/source/docker_archive.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
+#include "oci/verifying_stream.h"
+#include "registry/reference.h"
 
 namespace floe::converter {
 namespace {
 
-std::string ConfigMember(const Descriptor& config) {
-  return absl::StrCat(DigestHex(config.digest), ".json");
+std::string ConfigMember(const oci::Descriptor& config) {
+  return absl::StrCat(oci::DigestHex(config.digest), ".json");
 }
-std::string LayerMember(const Descriptor& layer) {
-  return absl::StrCat(DigestHex(layer.digest), ".tar");
+std::string LayerMember(const oci::Descriptor& layer) {
+  return absl::StrCat(oci::DigestHex(layer.digest), ".tar");
 }
 
 class DockerArchiveDestination : public ArchiveDestination {
@@ -30,16 +30,16 @@ class DockerArchiveDestination : public ArchiveDestination {
         reference_(std::move(reference)) {}
 
   // Such archives have no manifests: only what Finish needs of them is kept.
-  absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override
+  absl::Status PutManifest(const oci::Descriptor& descriptor, ByteView bytes) override
       FLOE_EXCLUDES(mutex_) {
-    FLOE_RETURN_IF_ERROR(CheckBytes(descriptor, bytes, name_));
+    FLOE_RETURN_IF_ERROR(oci::CheckBytes(descriptor, bytes, name_));
     MutexLock lock(mutex_);
     manifests_[descriptor.digest] = Bytes(bytes.begin(), bytes.end());
     return absl::OkStatus();
   }
 
-  absl::Status Finish(const Descriptor& top) override FLOE_EXCLUDES(mutex_) {
-    if (IsIndex(top.media_type)) {
+  absl::Status Finish(const oci::Descriptor& top) override FLOE_EXCLUDES(mutex_) {
+    if (oci::IsIndex(top.media_type)) {
       return absl::InvalidArgumentError(
           absl::StrCat(name_,
                        ": a docker-archive holds one platform; choose one with --platform, "
@@ -50,20 +50,23 @@ class DockerArchiveDestination : public ArchiveDestination {
     if (it == manifests_.end()) {
       return absl::InternalError(absl::StrCat(name_, ": ", top.digest, " was never put"));
     }
-    FLOE_ASSIGN_OR_RETURN(const ImageManifest manifest, ParseManifest(it->second, top.media_type));
+    FLOE_ASSIGN_OR_RETURN(const oci::ImageManifest manifest,
+                          oci::ParseManifest(it->second, top.media_type));
     nlohmann::json entry = {{"Config", ConfigMember(manifest.config)},
                             {"RepoTags", nlohmann::json::array()},
                             {"Layers", nlohmann::json::array()}};
     if (!reference_.empty()) entry["RepoTags"].push_back(reference_);
-    for (const Descriptor& layer : manifest.layers) entry["Layers"].push_back(LayerMember(layer));
+    for (const oci::Descriptor& layer : manifest.layers)
+      entry["Layers"].push_back(LayerMember(layer));
     const std::string text = nlohmann::json::array({entry}).dump();
     FLOE_RETURN_IF_ERROR(tar_->Add("manifest.json", AsBytes(text)));
     return tar_->Commit();
   }
 
  private:
-  std::string MemberOf(const Descriptor& descriptor) const override {
-    return IsConfig(descriptor.media_type) ? ConfigMember(descriptor) : LayerMember(descriptor);
+  std::string MemberOf(const oci::Descriptor& descriptor) const override {
+    return oci::IsConfig(descriptor.media_type) ? ConfigMember(descriptor)
+                                                : LayerMember(descriptor);
   }
 
   const std::string reference_;
@@ -76,7 +79,7 @@ absl::StatusOr<std::unique_ptr<ImageDestination>> OpenDockerArchiveDestination(
     const std::string& file, const std::string& text) {
   std::string reference;
   if (!text.empty()) {
-    FLOE_ASSIGN_OR_RETURN(const Reference parsed, ParseReference(text));
+    FLOE_ASSIGN_OR_RETURN(const registry::Reference parsed, registry::ParseReference(text));
     if (!parsed.digest.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("docker-archive:", file, ": give the image a tag, not a digest"));

@@ -7,7 +7,7 @@
 #include "base/byte_stream.h"
 #include "base/bytes.h"
 #include "base/status.h"
-#include "converter/image/descriptor.h"
+#include "oci/descriptor.h"
 
 namespace floe::converter {
 
@@ -22,18 +22,18 @@ class ImageDestination {
   virtual std::string Name() const = 0;
 
   // True when the blob need not be put.
-  virtual absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) = 0;
+  virtual absl::StatusOr<bool> HasBlob(const oci::Descriptor& descriptor) = 0;
 
   // Puts a config or layer; one that is there already is fine. The bytes are checked against the
   // descriptor: DATA_LOSS when they differ.
-  virtual absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) = 0;
-  virtual absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) = 0;
+  virtual absl::Status PutBlob(const oci::Descriptor& descriptor, ByteView bytes) = 0;
+  virtual absl::Status PutBlobStream(const oci::Descriptor& descriptor, ByteStream& stream) = 0;
 
   // Puts a manifest or index by digest. Everything it names must have been put before.
-  virtual absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) = 0;
+  virtual absl::Status PutManifest(const oci::Descriptor& descriptor, ByteView bytes) = 0;
 
   // Gives the name to `top`, which was put by PutManifest. Once; nothing may be called after it.
-  virtual absl::Status Finish(const Descriptor& top) = 0;
+  virtual absl::Status Finish(const oci::Descriptor& top) = 0;
 };
 
 }  // namespace floe::converter

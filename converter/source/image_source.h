@@ -8,7 +8,7 @@
 #include "base/byte_stream.h"
 #include "base/bytes.h"
 #include "base/status.h"
-#include "converter/image/descriptor.h"
+#include "oci/descriptor.h"
 
 namespace floe::converter {
 
@@ -23,16 +23,17 @@ class ImageSource {
 
   // The descriptor of the manifest or index behind the name. NOT_FOUND when there is none. The same
   // answer for the life of the source, even if the name moves.
-  virtual absl::StatusOr<Descriptor> Resolve() = 0;
+  virtual absl::StatusOr<oci::Descriptor> Resolve() = 0;
 
   // A whole small blob (manifest, index, config), its digest and size verified. INVALID_ARGUMENT
   // when the descriptor says more than `max_bytes`, DATA_LOSS when the bytes are not what it says.
   // As it stands here: what OpenBlob gives.
-  virtual absl::StatusOr<Bytes> ReadBlob(const Descriptor& descriptor, uint64_t max_bytes);
+  virtual absl::StatusOr<Bytes> ReadBlob(const oci::Descriptor& descriptor, uint64_t max_bytes);
 
   // A blob front to back. Digest and size are checked on the way; a stream with other bytes ends in
   // DATA_LOSS, never in a regular end. Connections that break are resumed inside.
-  virtual absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const Descriptor& descriptor) = 0;
+  virtual absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(
+      const oci::Descriptor& descriptor) = 0;
 };
 
 }  // namespace floe::converter

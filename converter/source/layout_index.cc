@@ -7,17 +7,17 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "converter/image/digest.h"
-#include "converter/image/json.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
+#include "oci/digest.h"
+#include "oci/json.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
 
 namespace floe::converter {
 namespace {
 
 constexpr char kContainerdName[] = "io.containerd.image.name";
 
-bool IsCalled(const Descriptor& entry, const std::string& tag) {
+bool IsCalled(const oci::Descriptor& entry, const std::string& tag) {
   for (const char* annotation : {kRefNameAnnotation, kContainerdName}) {
     const auto it = entry.annotations.find(annotation);
     if (it != entry.annotations.end() && it->second == tag) return true;
@@ -25,9 +25,9 @@ bool IsCalled(const Descriptor& entry, const std::string& tag) {
   return false;
 }
 
-std::string NamesIn(const ImageIndex& index) {
+std::string NamesIn(const oci::ImageIndex& index) {
   std::vector<std::string> names;
-  for (const Descriptor& entry : index.manifests) {
+  for (const oci::Descriptor& entry : index.manifests) {
     for (const char* annotation : {kRefNameAnnotation, kContainerdName}) {
       const auto it = entry.annotations.find(annotation);
       if (it == entry.annotations.end()) continue;
@@ -38,25 +38,28 @@ std::string NamesIn(const ImageIndex& index) {
   return names.empty() ? "no names" : absl::StrJoin(names, ", ");
 }
 
-bool HasName(const Descriptor& entry) { return entry.annotations.count(kRefNameAnnotation) > 0; }
+bool HasName(const oci::Descriptor& entry) {
+  return entry.annotations.count(kRefNameAnnotation) > 0;
+}
 
 }  // namespace
 
 absl::Status CheckLayoutVersion(ByteView text, absl::string_view name) {
   FLOE_ASSIGN_OR_RETURN(const nlohmann::json json,
-                        ParseJsonObject(text, absl::StrCat(name, ": oci-layout")));
-  FLOE_ASSIGN_OR_RETURN(const std::string version, StringMember(json, "imageLayoutVersion", name));
+                        oci::ParseJsonObject(text, absl::StrCat(name, ": oci-layout")));
+  FLOE_ASSIGN_OR_RETURN(const std::string version,
+                        oci::StringMember(json, "imageLayoutVersion", name));
   if (absl::StartsWith(version, "1.")) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(name, ": OCI layout version \"", version,
                                                     "\" is not 1.x, which this floe knows"));
 }
 
-absl::StatusOr<Descriptor> PickFromLayout(ByteView index_json, const std::string& tag,
-                                          absl::string_view name) {
-  absl::StatusOr<ImageIndex> index = ParseIndex(index_json, kOciIndex);
+absl::StatusOr<oci::Descriptor> PickFromLayout(ByteView index_json, const std::string& tag,
+                                               absl::string_view name) {
+  absl::StatusOr<oci::ImageIndex> index = oci::ParseIndex(index_json, oci::kOciIndex);
   if (!index.ok()) return Annotate(index.status(), absl::StrCat(name, ": index.json"));
-  std::vector<Descriptor> matches;
-  for (const Descriptor& entry : index->manifests) {
+  std::vector<oci::Descriptor> matches;
+  for (const oci::Descriptor& entry : index->manifests) {
     if (tag.empty() || IsCalled(entry, tag)) matches.push_back(entry);
   }
   if (matches.size() == 1) return matches[0];
@@ -76,25 +79,25 @@ absl::StatusOr<Descriptor> PickFromLayout(ByteView index_json, const std::string
 }
 
 absl::StatusOr<std::string> AddToLayout(ByteView index_json, const std::string& tag,
-                                        const Descriptor& top, absl::string_view name) {
-  ImageIndex index;
-  index.media_type = kOciIndex;
+                                        const oci::Descriptor& top, absl::string_view name) {
+  oci::ImageIndex index;
+  index.media_type = oci::kOciIndex;
   if (!index_json.empty()) {
-    absl::StatusOr<ImageIndex> old = ParseIndex(index_json, kOciIndex);
+    absl::StatusOr<oci::ImageIndex> old = oci::ParseIndex(index_json, oci::kOciIndex);
     if (!old.ok()) return Annotate(old.status(), absl::StrCat(name, ": index.json"));
     index = *std::move(old);
   }
-  std::erase_if(index.manifests, [&](const Descriptor& entry) {
+  std::erase_if(index.manifests, [&](const oci::Descriptor& entry) {
     return tag.empty() ? !HasName(entry) : IsCalled(entry, tag);
   });
-  Descriptor entry = top;
+  oci::Descriptor entry = top;
   if (!tag.empty()) entry.annotations[kRefNameAnnotation] = tag;
   index.manifests.push_back(std::move(entry));
-  return SerializeIndex(index);
+  return oci::SerializeIndex(index);
 }
 
 std::string LayoutBlobPath(absl::string_view digest) {
-  return absl::StrCat("blobs/sha256/", DigestHex(digest));
+  return absl::StrCat("blobs/sha256/", oci::DigestHex(digest));
 }
 
 }  // namespace floe::converter

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "converter/image/descriptor.h"
+#include "oci/descriptor.h"
 
 namespace floe::converter {
 
@@ -21,13 +21,13 @@ absl::Status CheckLayoutVersion(ByteView text, absl::string_view name);
 // The entry called `tag`, or the only one when `tag` is empty. NOT_FOUND or INVALID_ARGUMENT list
 // the names there are. Names are org.opencontainers.image.ref.name and, as containerd exports them,
 // io.containerd.image.name.
-absl::StatusOr<Descriptor> PickFromLayout(ByteView index_json, const std::string& tag,
-                                          absl::string_view name);
+absl::StatusOr<oci::Descriptor> PickFromLayout(ByteView index_json, const std::string& tag,
+                                               absl::string_view name);
 
 // The index with `top` under `tag` (replacing what bore it; with an empty tag what bore none).
 // `index_json` may be empty: a new layout. Everything else in it is kept.
 absl::StatusOr<std::string> AddToLayout(ByteView index_json, const std::string& tag,
-                                        const Descriptor& top, absl::string_view name);
+                                        const oci::Descriptor& top, absl::string_view name);
 
 // "blobs/sha256/<hex>"; `digest` is a checked one.
 std::string LayoutBlobPath(absl::string_view digest);

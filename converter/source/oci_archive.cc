@@ -2,12 +2,12 @@
 #include "converter/source/oci_archive.h"
 
 #include "absl/strings/str_cat.h"
-#include "converter/image/digest.h"
-#include "converter/image/manifest.h"
 #include "converter/source/archive_destination.h"
 #include "converter/source/layout_index.h"
 #include "converter/source/tar_file.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -18,23 +18,23 @@ std::string NameOf(const std::string& file, const std::string& tag) {
 
 class OciArchiveSource : public ImageSource {
  public:
-  OciArchiveSource(std::shared_ptr<const TarFile> tar, std::string name, Descriptor top)
+  OciArchiveSource(std::shared_ptr<const TarFile> tar, std::string name, oci::Descriptor top)
       : tar_(std::move(tar)), name_(std::move(name)), top_(std::move(top)) {}
 
   std::string Name() const override { return name_; }
-  absl::StatusOr<Descriptor> Resolve() override { return top_; }
+  absl::StatusOr<oci::Descriptor> Resolve() override { return top_; }
 
-  absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const Descriptor& descriptor) override {
-    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
+  absl::StatusOr<std::unique_ptr<ByteStream>> OpenBlob(const oci::Descriptor& descriptor) override {
+    FLOE_RETURN_IF_ERROR(oci::CheckDigest(descriptor.digest, name_));
     FLOE_ASSIGN_OR_RETURN(std::unique_ptr<ByteStream> stream,
                           tar_->OpenMember(LayoutBlobPath(descriptor.digest)));
-    return std::make_unique<VerifyingStream>(std::move(stream), descriptor, name_);
+    return std::make_unique<oci::VerifyingStream>(std::move(stream), descriptor, name_);
   }
 
  private:
   const std::shared_ptr<const TarFile> tar_;
   const std::string name_;
-  const Descriptor top_;
+  const oci::Descriptor top_;
 };
 
 class OciArchiveDestination : public ArchiveDestination {
@@ -43,11 +43,11 @@ class OciArchiveDestination : public ArchiveDestination {
                         const std::string& tag)
       : ArchiveDestination(std::move(tar), NameOf(file, tag)), tag_(tag) {}
 
-  absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override {
+  absl::Status PutManifest(const oci::Descriptor& descriptor, ByteView bytes) override {
     return PutBlob(descriptor, bytes);
   }
 
-  absl::Status Finish(const Descriptor& top) override FLOE_EXCLUDES(mutex_) {
+  absl::Status Finish(const oci::Descriptor& top) override FLOE_EXCLUDES(mutex_) {
     FLOE_ASSIGN_OR_RETURN(const std::string index, AddToLayout({}, tag_, top, name_));
     MutexLock lock(mutex_);
     FLOE_RETURN_IF_ERROR(tar_->Add(kLayoutFile, AsBytes(kLayoutText)));
@@ -56,7 +56,7 @@ class OciArchiveDestination : public ArchiveDestination {
   }
 
  private:
-  std::string MemberOf(const Descriptor& descriptor) const override {
+  std::string MemberOf(const oci::Descriptor& descriptor) const override {
     return LayoutBlobPath(descriptor.digest);
   }
 
@@ -78,8 +78,8 @@ absl::StatusOr<std::unique_ptr<ImageSource>> OpenOciArchiveSource(const std::str
   }
   FLOE_ASSIGN_OR_RETURN(const Bytes layout, tar->ReadMember(kLayoutFile, 64 << 10));
   FLOE_RETURN_IF_ERROR(CheckLayoutVersion(layout, name));
-  FLOE_ASSIGN_OR_RETURN(const Bytes index, tar->ReadMember(kIndexFile, kMaxManifestDocument));
-  FLOE_ASSIGN_OR_RETURN(Descriptor top, PickFromLayout(index, tag, name));
+  FLOE_ASSIGN_OR_RETURN(const Bytes index, tar->ReadMember(kIndexFile, oci::kMaxManifestDocument));
+  FLOE_ASSIGN_OR_RETURN(oci::Descriptor top, PickFromLayout(index, tag, name));
   return std::make_unique<OciArchiveSource>(std::move(tar), NameOf(file, tag), std::move(top));
 }
 

@@ -11,12 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/mutex.h"
-#include "converter/image/digest.h"
-#include "converter/image/manifest.h"
 #include "converter/source/blob_file.h"
 #include "converter/source/layout_index.h"
 #include "converter/source/oci_layout.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -80,8 +80,8 @@ class OciLayoutDestination : public ImageDestination {
 
   std::string Name() const override { return name_; }
 
-  absl::StatusOr<bool> HasBlob(const Descriptor& descriptor) override FLOE_EXCLUDES(mutex_) {
-    FLOE_RETURN_IF_ERROR(CheckDigest(descriptor.digest, name_));
+  absl::StatusOr<bool> HasBlob(const oci::Descriptor& descriptor) override FLOE_EXCLUDES(mutex_) {
+    FLOE_RETURN_IF_ERROR(oci::CheckDigest(descriptor.digest, name_));
     {
       MutexLock lock(mutex_);
       if (staged_.count(descriptor.digest)) return true;
@@ -89,12 +89,12 @@ class OciLayoutDestination : public ImageDestination {
     return IsBlobFile(Path(LayoutBlobPath(descriptor.digest)), descriptor);
   }
 
-  absl::Status PutBlob(const Descriptor& descriptor, ByteView bytes) override {
-    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
+  absl::Status PutBlob(const oci::Descriptor& descriptor, ByteView bytes) override {
+    oci::MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
     return PutBlobStream(descriptor, stream);
   }
 
-  absl::Status PutBlobStream(const Descriptor& descriptor, ByteStream& stream) override
+  absl::Status PutBlobStream(const oci::Descriptor& descriptor, ByteStream& stream) override
       FLOE_EXCLUDES(mutex_) {
     FLOE_ASSIGN_OR_RETURN(const bool present, HasBlob(descriptor));
     if (present) return absl::OkStatus();
@@ -102,7 +102,8 @@ class OciLayoutDestination : public ImageDestination {
     {
       // Two calls for one blob write two files; Finish keeps one.
       MutexLock lock(mutex_);
-      path = absl::StrCat(staging_->path(), "/", DigestHex(descriptor.digest), ".", counter_++);
+      path =
+          absl::StrCat(staging_->path(), "/", oci::DigestHex(descriptor.digest), ".", counter_++);
     }
     FLOE_RETURN_IF_ERROR(WriteBlobFile(path, descriptor, stream, name_));
     MutexLock lock(mutex_);
@@ -111,11 +112,11 @@ class OciLayoutDestination : public ImageDestination {
     return absl::OkStatus();
   }
 
-  absl::Status PutManifest(const Descriptor& descriptor, ByteView bytes) override {
+  absl::Status PutManifest(const oci::Descriptor& descriptor, ByteView bytes) override {
     return PutBlob(descriptor, bytes);
   }
 
-  absl::Status Finish(const Descriptor& top) override FLOE_EXCLUDES(mutex_) {
+  absl::Status Finish(const oci::Descriptor& top) override FLOE_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     FLOE_ASSIGN_OR_RETURN(const UniqueFd directory, OpenFile(directory_, O_RDONLY | O_DIRECTORY));
     if (flock(directory.get(), LOCK_EX) != 0) {
@@ -123,7 +124,7 @@ class OciLayoutDestination : public ImageDestination {
     }
     FLOE_RETURN_IF_ERROR(MoveBlobs());
     Bytes index;
-    absl::StatusOr<Bytes> old = ReadWholeFile(Path(kIndexFile), kMaxManifestDocument);
+    absl::StatusOr<Bytes> old = ReadWholeFile(Path(kIndexFile), oci::kMaxManifestDocument);
     if (old.ok()) index = *std::move(old);
     if (!old.ok() && !absl::IsNotFound(old.status())) return Annotate(old.status(), name_);
     FLOE_ASSIGN_OR_RETURN(const std::string text, AddToLayout(index, tag_, top, name_));

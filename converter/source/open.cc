@@ -2,11 +2,11 @@
 #include "converter/source/open.h"
 
 #include "absl/strings/str_cat.h"
-#include "converter/registry/reference.h"
-#include "converter/registry/registry.h"
 #include "converter/source/docker_archive.h"
 #include "converter/source/oci_archive.h"
 #include "converter/source/oci_layout.h"
+#include "converter/source/registry_image.h"
+#include "registry/reference.h"
 
 namespace floe::converter {
 namespace {
@@ -21,8 +21,8 @@ absl::StatusOr<const ContainerdTransport*> Containerd(const TransportOptions& op
 std::string MountFrom(const std::string& source, const std::string& destination) {
   const absl::StatusOr<ImageLocation> location = ParseLocation(source);
   if (!location.ok() || location->transport != Transport::kRegistry) return "";
-  const absl::StatusOr<Reference> from = ParseReference(location->reference);
-  const absl::StatusOr<Reference> to = ParseReference(destination);
+  const absl::StatusOr<registry::Reference> from = registry::ParseReference(location->reference);
+  const absl::StatusOr<registry::Reference> to = registry::ParseReference(destination);
   if (!from.ok() || !to.ok() || from->host != to->host || from->repository == to->repository) {
     return "";
   }

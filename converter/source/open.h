@@ -8,15 +8,15 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "converter/containerd/transport.h"
-#include "converter/registry/options.h"
 #include "converter/source/image_destination.h"
 #include "converter/source/image_source.h"
 #include "converter/source/location.h"
+#include "registry/options.h"
 
 namespace floe::converter {
 
 struct TransportOptions {
-  RegistryOptions registry;
+  registry::Options registry;
   ContainerdOptions containerd;
   // SRC, when an image is copied or converted from it: blobs of the same registry are mounted from
   // its repository instead of being sent. May be empty.

@@ -7,32 +7,32 @@
 #include <vector>
 
 #include "base/status.h"
-#include "converter/image/config.h"
-#include "converter/image/manifest.h"
 #include "converter/source/image_source.h"
+#include "oci/config.h"
+#include "oci/manifest.h"
 
 namespace floe::converter {
 
 struct PlatformChoice {
-  std::vector<Platform> platforms;  // --platform, may be repeated; empty: the host's
-  bool all = false;                 // --all-platforms
+  std::vector<oci::Platform> platforms;  // --platform, may be repeated; empty: the host's
+  bool all = false;                      // --all-platforms
 };
 
 // One image of one platform, its small documents read and verified.
 struct SourceImage {
-  Descriptor descriptor;  // of the manifest, as the index or the name gave it
-  Bytes manifest_bytes;   // exactly as stored
-  ImageManifest manifest;
-  Descriptor config_descriptor;
+  oci::Descriptor descriptor;  // of the manifest, as the index or the name gave it
+  Bytes manifest_bytes;        // exactly as stored
+  oci::ImageManifest manifest;
+  oci::Descriptor config_descriptor;
   Bytes config_bytes;
-  ImageConfig config;
-  Platform platform;  // the index's, else the config's
+  oci::ImageConfig config;
+  oci::Platform platform;  // the index's, else the config's
 };
 
 struct Selection {
-  Descriptor top;                   // what the name points to
-  std::optional<ImageIndex> index;  // when that is an index
-  std::vector<SourceImage> images;  // in the index's order; one when there is no index
+  oci::Descriptor top;                   // what the name points to
+  std::optional<oci::ImageIndex> index;  // when that is an index
+  std::vector<SourceImage> images;       // in the index's order; one when there is no index
 };
 
 // Reads what `source` names and picks. Attestation manifests (in-toto) and other entries that are
@@ -42,6 +42,6 @@ struct Selection {
 absl::StatusOr<Selection> SelectImages(ImageSource& source, const PlatformChoice& choice);
 
 // The platforms of the image or index, in its order, without attestations.
-absl::StatusOr<std::vector<Platform>> ListPlatforms(ImageSource& source);
+absl::StatusOr<std::vector<oci::Platform>> ListPlatforms(ImageSource& source);
 
 }  // namespace floe::converter

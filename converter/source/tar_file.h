@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
-#include "converter/image/descriptor.h"
+#include "oci/descriptor.h"
 
 struct archive;
 
@@ -59,8 +59,8 @@ class TarWriter {
   absl::Status Add(const std::string& member, ByteView bytes);
   // Checks the stream against the descriptor. After a failure the archive is lost: every further
   // call gives the same error.
-  absl::Status AddBlob(const std::string& member, const Descriptor& descriptor, ByteStream& stream,
-                       absl::string_view name);
+  absl::Status AddBlob(const std::string& member, const oci::Descriptor& descriptor,
+                       ByteStream& stream, absl::string_view name);
   absl::Status Commit();
 
  private:

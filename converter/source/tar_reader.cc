@@ -12,7 +12,7 @@
 #include "absl/strings/strip.h"
 #include "base/file.h"
 #include "converter/source/tar_file.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -178,13 +178,13 @@ absl::StatusOr<uint64_t> TarFile::Size(const std::string& member) const {
 
 absl::StatusOr<std::unique_ptr<ByteStream>> TarFile::OpenMember(const std::string& member) const {
   FLOE_ASSIGN_OR_RETURN(const Member found, Find(member));
-  return std::make_unique<FileStream>(file_, found.offset, found.size,
-                                      absl::StrCat(name_, ": ", member));
+  return std::make_unique<oci::FileStream>(file_, found.offset, found.size,
+                                           absl::StrCat(name_, ": ", member));
 }
 
 absl::StatusOr<Bytes> TarFile::ReadMember(const std::string& member, uint64_t max_bytes) const {
   FLOE_ASSIGN_OR_RETURN(const std::unique_ptr<ByteStream> stream, OpenMember(member));
-  return ReadAll(*stream, max_bytes, absl::StrCat(name_, ": ", member));
+  return oci::ReadAll(*stream, max_bytes, absl::StrCat(name_, ": ", member));
 }
 
 }  // namespace floe::converter

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "converter/source/tar_file.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -78,10 +78,11 @@ absl::Status TarWriter::Add(const std::string& member, ByteView bytes) {
   return Write(bytes);
 }
 
-absl::Status TarWriter::AddBlob(const std::string& member, const Descriptor& descriptor,
+absl::Status TarWriter::AddBlob(const std::string& member, const oci::Descriptor& descriptor,
                                 ByteStream& stream, absl::string_view name) {
   FLOE_RETURN_IF_ERROR(Begin(member, descriptor.size));
-  VerifyingStream checked(std::make_unique<BorrowedStream>(stream), descriptor, std::string(name));
+  oci::VerifyingStream checked(std::make_unique<oci::BorrowedStream>(stream), descriptor,
+                               std::string(name));
   Bytes buffer(kTarWriteBytes);
   while (true) {
     const absl::StatusOr<size_t> got = checked.Read(buffer);

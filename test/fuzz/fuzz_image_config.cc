@@ -5,12 +5,12 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "converter/image/config.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
 #include "converter/publish/tiny_layer.h"
 #include "converter/source/layout_index.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/config.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -20,26 +20,26 @@ void Check(bool holds) {
 }
 
 void Documents(ByteView text) {
-  (void)DocumentType(text, "");
-  for (const char* type : {"", kOciManifest, kDockerManifest}) {
-    const auto manifest = ParseManifest(text, type);
+  (void)oci::DocumentType(text, "");
+  for (const char* type : {"", oci::kOciManifest, oci::kDockerManifest}) {
+    const auto manifest = oci::ParseManifest(text, type);
     if (!manifest.ok()) continue;
-    const std::string again = SerializeManifest(*manifest);
-    const auto second = ParseManifest(AsBytes(again), "");
-    Check(second.ok() && SerializeManifest(*second) == again);
+    const std::string again = oci::SerializeManifest(*manifest);
+    const auto second = oci::ParseManifest(AsBytes(again), "");
+    Check(second.ok() && oci::SerializeManifest(*second) == again);
   }
-  const auto index = ParseIndex(text, "");
+  const auto index = oci::ParseIndex(text, "");
   if (index.ok()) {
-    const std::string again = SerializeIndex(*index);
-    const auto second = ParseIndex(AsBytes(again), "");
-    Check(second.ok() && SerializeIndex(*second) == again);
+    const std::string again = oci::SerializeIndex(*index);
+    const auto second = oci::ParseIndex(AsBytes(again), "");
+    Check(second.ok() && oci::SerializeIndex(*second) == again);
   }
   (void)PickFromLayout(text, "t", "fuzz");
-  (void)AddToLayout(text, "t", DescribeBytes(kOciManifest, text), "fuzz");
+  (void)AddToLayout(text, "t", oci::DescribeBytes(oci::kOciManifest, text), "fuzz");
 }
 
 void Config(ByteView text) {
-  auto config = ImageConfig::Parse(text);
+  auto config = oci::ImageConfig::Parse(text);
   if (!config.ok()) return;
   (void)config->platform();
   (void)config->labels();
@@ -49,7 +49,7 @@ void Config(ByteView text) {
   config->SetLabel("l", "v");
   config->AppendHistory({"", "by", "c", false});
   const std::string again = config->Serialize();
-  const auto second = ImageConfig::Parse(AsBytes(again));
+  const auto second = oci::ImageConfig::Parse(AsBytes(again));
   Check(second.ok() && second->Serialize() == again);
   Check(second->history().back().created_by == "by");
 }
@@ -59,6 +59,7 @@ void Config(ByteView text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace floe::converter;
+  namespace oci = floe::oci;
   if (size == 0) return 0;
   const floe::ByteView rest(data + 1, size - 1);
   switch (data[0] % 3) {
@@ -69,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Config(rest);
       break;
     default: {
-      MemoryStream stream(floe::Bytes(rest.begin(), rest.end()));
+      oci::MemoryStream stream(floe::Bytes(rest.begin(), rest.end()));
       (void)ManifestFromLayer(stream, "fuzz");
     }
   }

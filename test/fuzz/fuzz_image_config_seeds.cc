@@ -6,10 +6,10 @@
 #include <string>
 
 #include "base/file.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
 #include "converter/publish/tiny_layer.h"
 #include "converter/source/layout_index.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
 
 namespace {
 
@@ -25,22 +25,23 @@ void Seed(const std::string& folder, char kind, floe::ByteView bytes) {
 }  // namespace
 
 int main(int, char** argv) {
-  using namespace floe::converter;
+  namespace oci = floe::oci;
   const std::string folder = argv[1];
-  ImageManifest manifest;
-  manifest.media_type = kOciManifest;
-  manifest.config = DescribeBytes(kOciConfig, {});
-  manifest.layers = {DescribeBytes(kOciLayerGzip, {}), DescribeBytes(kDockerLayer, {})};
+  oci::ImageManifest manifest;
+  manifest.media_type = oci::kOciManifest;
+  manifest.config = oci::DescribeBytes(oci::kOciConfig, {});
+  manifest.layers = {oci::DescribeBytes(oci::kOciLayerGzip, {}),
+                     oci::DescribeBytes(oci::kDockerLayer, {})};
   manifest.annotations["a"] = "b";
   manifest.subject = manifest.config;
   manifest.other = "{\"x\":[1,{\"y\":null}]}";
-  Seed(folder, 0, floe::AsBytes(SerializeManifest(manifest)));
-  ImageIndex index;
-  index.media_type = kOciIndex;
-  index.manifests = {DescribeBytes(kOciManifest, {})};
-  index.manifests[0].platform = Platform{"linux", "arm", "v7", "1"};
+  Seed(folder, 0, floe::AsBytes(oci::SerializeManifest(manifest)));
+  oci::ImageIndex index;
+  index.media_type = oci::kOciIndex;
+  index.manifests = {oci::DescribeBytes(oci::kOciManifest, {})};
+  index.manifests[0].platform = oci::Platform{"linux", "arm", "v7", "1"};
   index.manifests[0].annotations[kRefNameAnnotation] = "t";
-  Seed(folder, 0, floe::AsBytes(SerializeIndex(index)));
+  Seed(folder, 0, floe::AsBytes(oci::SerializeIndex(index)));
   Seed(folder, 0, floe::AsBytes(R"({"schemaVersion":1,"fsLayers":[]})"));
   Seed(folder, 1,
        floe::AsBytes(R"({"os":"linux","architecture":"amd64","created":"2024-01-01T00:00:00Z",

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// room: converter
+// room: registry
 // What comes from registries and from what people wrote about them: challenges, token answers,
 // ranges, locations, hosts.toml, references and locations of images.
 #include <cstdlib>
 #include <string>
 
-#include "converter/registry/authorizer.h"
-#include "converter/registry/blob_stream.h"
-#include "converter/registry/blob_upload.h"
-#include "converter/registry/challenge.h"
-#include "converter/registry/hosts_toml.h"
-#include "converter/registry/reference.h"
-#include "converter/registry/retry.h"
 #include "converter/source/location.h"
 #include "net/http.h"
+#include "registry/authorizer.h"
+#include "registry/blob_stream.h"
+#include "registry/blob_upload.h"
+#include "registry/challenge.h"
+#include "registry/hosts_toml.h"
+#include "registry/reference.h"
+#include "registry/retry.h"
 
-namespace floe::converter {
+namespace floe::registry {
 namespace {
 
 void Check(bool holds) {
@@ -57,10 +57,10 @@ void Token(ByteView text) {
 }
 
 }  // namespace
-}  // namespace floe::converter
+}  // namespace floe::registry
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace floe::converter;
+  using namespace floe::registry;
   if (size == 0) return 0;
   const floe::ByteView rest(data + 1, size - 1);
   const absl::string_view text = floe::AsText(rest);

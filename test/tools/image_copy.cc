@@ -35,7 +35,7 @@ TransportOptions OptionsOf(Settings& settings) {
 
 absl::Status CopyImage(ImageSource& source, ImageDestination& destination,
                        const SourceImage& image) {
-  for (const Descriptor& layer : image.manifest.layers) {
+  for (const oci::Descriptor& layer : image.manifest.layers) {
     FLOE_ASSIGN_OR_RETURN(const bool has, destination.HasBlob(layer));
     if (has) continue;
     FLOE_ASSIGN_OR_RETURN(const auto stream, source.OpenBlob(layer));
@@ -54,7 +54,7 @@ absl::Status Copy(const std::string& from, const std::string& to, Settings& sett
   PlatformChoice choice;
   choice.all = settings.count("all") > 0;
   if (settings.count("platform")) {
-    FLOE_ASSIGN_OR_RETURN(const Platform platform, ParsePlatform(settings["platform"]));
+    FLOE_ASSIGN_OR_RETURN(const oci::Platform platform, oci::ParsePlatform(settings["platform"]));
     choice.platforms.push_back(platform);
   }
   FLOE_ASSIGN_OR_RETURN(const Selection selection, SelectImages(*source, choice));
@@ -62,10 +62,10 @@ absl::Status Copy(const std::string& from, const std::string& to, Settings& sett
   for (const SourceImage& image : selection.images) {
     FLOE_RETURN_IF_ERROR(CopyImage(*source, *destination, image));
   }
-  Descriptor top = selection.images[0].descriptor;
+  oci::Descriptor top = selection.images[0].descriptor;
   if (selection.index && choice.all) {
     top = selection.top;
-    FLOE_ASSIGN_OR_RETURN(const Bytes bytes, source->ReadBlob(top, kMaxManifestDocument));
+    FLOE_ASSIGN_OR_RETURN(const Bytes bytes, source->ReadBlob(top, oci::kMaxManifestDocument));
     FLOE_RETURN_IF_ERROR(destination->PutManifest(top, bytes));
   }
   FLOE_RETURN_IF_ERROR(destination->Finish(top));

@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include "cli/exit_code.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
 #include "converter/source/open.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
 #include "test/fake/tar_text.h"
 #include "test/unit/cli/cli_fixture.h"
 
@@ -29,15 +29,15 @@ class FlowTest : public CliTest {
     std::string noise(500'000, '\0');
     for (size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<char>(i * i / 77);
     const std::string tar = fake::Tar(fake::TarFile("data", noise));
-    converter::ImageManifest manifest;
-    manifest.media_type = converter::kOciManifest;
-    manifest.layers = {converter::DescribeBytes(converter::kOciLayer, AsBytes(tar))};
+    oci::ImageManifest manifest;
+    manifest.media_type = oci::kOciManifest;
+    manifest.layers = {oci::DescribeBytes(oci::kOciLayer, AsBytes(tar))};
     const std::string config = R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers",)"
                                R"("diff_ids":[")" +
                                manifest.layers[0].digest + R"("]}})";
-    manifest.config = converter::DescribeBytes(converter::kOciConfig, AsBytes(config));
-    const std::string text = converter::SerializeManifest(manifest);
-    const auto top = converter::DescribeBytes(converter::kOciManifest, AsBytes(text));
+    manifest.config = oci::DescribeBytes(oci::kOciConfig, AsBytes(config));
+    const std::string text = oci::SerializeManifest(manifest);
+    const auto top = oci::DescribeBytes(oci::kOciManifest, AsBytes(text));
     const auto location = converter::ParseLocation("oci:" + Path("src")).value();
     const auto layout = converter::OpenDestination(location, {}).value();
     ASSERT_TRUE(layout->PutBlob(manifest.layers[0], AsBytes(tar)).ok());

@@ -167,10 +167,11 @@ TEST_F(ConvertTest, WithoutReuseEverythingIsMadeAndCheckedAgain) {
 }
 
 TEST_F(ConvertTest, SeveralPlatformsAreAnIndex) {
-  Descriptor amd = source_.AddImage({Tar(TarFile("arch", "amd64"))});
-  Descriptor arm = source_.AddImage({Tar(TarFile("arch", "arm64"))}, {"linux", "arm64", "", ""});
-  amd.platform = Platform{"linux", "amd64", "", ""};
-  arm.platform = Platform{"linux", "arm64", "", ""};
+  oci::Descriptor amd = source_.AddImage({Tar(TarFile("arch", "amd64"))});
+  oci::Descriptor arm =
+      source_.AddImage({Tar(TarFile("arch", "arm64"))}, {"linux", "arm64", "", ""});
+  amd.platform = oci::Platform{"linux", "amd64", "", ""};
+  arm.platform = oci::Platform{"linux", "arm64", "", ""};
   source_.SetTop(source_.AddIndex({amd, arm}));
   options_.platforms.all = true;
   MemoryDestination destination;
@@ -185,7 +186,7 @@ TEST_F(ConvertTest, SeveralPlatformsAreAnIndex) {
 
   // A destination that holds another set of platforms gets the new name all the same.
   options_.platforms.all = false;
-  options_.platforms.platforms = {Platform{"linux", "arm64", "", ""}};
+  options_.platforms.platforms = {oci::Platform{"linux", "arm64", "", ""}};
   MemoryDestination one;
   const auto only = Run(one, &published);
   ASSERT_TRUE(only.ok());
@@ -205,9 +206,9 @@ TEST_F(ConvertTest, AConvertedImageIsNotConvertedAgain) {
 }
 
 TEST_F(ConvertTest, AFailedConversionLeavesNoNameAndNoWork) {
-  const Descriptor image = source_.AddImage({Tar(TarFile("a", "x"))});
-  const ImageManifest manifest =
-      ParseManifest(source_.ReadBlob(image, 1 << 20).value(), image.media_type).value();
+  const oci::Descriptor image = source_.AddImage({Tar(TarFile("a", "x"))});
+  const oci::ImageManifest manifest =
+      oci::ParseManifest(source_.ReadBlob(image, 1 << 20).value(), image.media_type).value();
   source_.Damage(manifest.layers[0].digest, Tar(TarFile("a", "y")));
   source_.SetTop(image);
   MemoryDestination destination;

@@ -11,10 +11,10 @@
 #include "base/process.h"
 #include "base/sha256.h"
 #include "converter/flatten/flatten.h"
-#include "converter/image/digest.h"
 #include "converter/source/blob_file.h"
-#include "converter/source/verifying_stream.h"
 #include "erofs/walk.h"
+#include "oci/digest.h"
+#include "oci/verifying_stream.h"
 
 namespace floe::converter {
 namespace {
@@ -124,10 +124,10 @@ class TreeTarTest : public ::testing::Test {
     input.compression = Compression::kGzip;
     input.diff_id = layer.diff_id;
     const Bytes bytes = ReadWholeFd(file_.get(), 1 << 30).value();
-    EXPECT_EQ(DigestOf(bytes), layer.digest);
+    EXPECT_EQ(oci::DigestOf(bytes), layer.digest);
     EXPECT_EQ(bytes.size(), layer.size);
     input.open = [bytes]() -> absl::StatusOr<std::unique_ptr<ByteStream>> {
-      return std::make_unique<MemoryStream>(bytes);
+      return std::make_unique<oci::MemoryStream>(bytes);
     };
     FlattenOptions options;
     options.work_dir = dir_.path();

@@ -8,11 +8,11 @@
 #include "absl/time/time.h"
 #include "converter/containerd/gc_labels.h"
 #include "converter/containerd/transport.h"
-#include "converter/image/digest.h"
-#include "converter/image/manifest.h"
-#include "converter/image/media_types.h"
 #include "converter/source/select.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "oci/media_types.h"
+#include "oci/verifying_stream.h"
 #include "test/unit/converter_containerd/fake_containerd.h"
 
 namespace floe::converter {
@@ -27,24 +27,24 @@ std::string Pattern(size_t size) {
 // An image of one layer.
 struct Made {
   std::string layer = "the layer";
-  Descriptor layer_descriptor = DescribeBytes(kOciLayer, AsBytes(layer));
+  oci::Descriptor layer_descriptor = oci::DescribeBytes(oci::kOciLayer, AsBytes(layer));
   std::string config;
-  Descriptor config_descriptor;
+  oci::Descriptor config_descriptor;
   std::string manifest;
-  Descriptor top;
+  oci::Descriptor top;
 
   Made() {
     config = absl::StrCat(
         "{\"os\":\"linux\",\"architecture\":\"amd64\",\"rootfs\":{\"type\":\"layers\",\"diff_"
         "ids\":",
         "[\"", layer_descriptor.digest, "\"]}}");
-    config_descriptor = DescribeBytes(kOciConfig, AsBytes(config));
-    ImageManifest document;
-    document.media_type = kOciManifest;
+    config_descriptor = oci::DescribeBytes(oci::kOciConfig, AsBytes(config));
+    oci::ImageManifest document;
+    document.media_type = oci::kOciManifest;
     document.config = config_descriptor;
     document.layers = {layer_descriptor};
-    manifest = SerializeManifest(document);
-    top = DescribeBytes(kOciManifest, AsBytes(manifest));
+    manifest = oci::SerializeManifest(document);
+    top = oci::DescribeBytes(oci::kOciManifest, AsBytes(manifest));
   }
 };
 
@@ -68,8 +68,8 @@ class ContainerdTest : public ::testing::Test {
     EXPECT_TRUE(destination.ok()) << destination.status();
     return *std::move(destination);
   }
-  absl::Status PutStream(const std::string& bytes, const Descriptor& descriptor) {
-    MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
+  absl::Status PutStream(const std::string& bytes, const oci::Descriptor& descriptor) {
+    oci::MemoryStream stream(Bytes(bytes.begin(), bytes.end()));
     return Destination()->PutBlobStream(descriptor, stream);
   }
   fake::ContainerdState& state() { return containerd_.state(); }
@@ -132,7 +132,7 @@ TEST_F(ContainerdTest, MissingImagesAndBlobsAreNamed) {
 TEST_F(ContainerdTest, LongBlobsComeInManyMessages) {
   AddImage("a");
   const std::string bytes = Pattern(5'000'001);
-  const Descriptor descriptor = DescribeBytes(kOciLayer, AsBytes(bytes));
+  const oci::Descriptor descriptor = oci::DescribeBytes(oci::kOciLayer, AsBytes(bytes));
   containerd_.AddBlob(descriptor, bytes);
   const auto source = Source("a");
   const auto read = (*source)->ReadBlob(descriptor, 6'000'000);
@@ -177,7 +177,7 @@ TEST_F(ContainerdTest, AnImageIsWrittenWithItsReferences) {
 
 TEST_F(ContainerdTest, AnImageThatIsThereGetsTheNewTargetAndKeepsItsLabels) {
   AddImage("dst");
-  const Descriptor other = DescribeBytes(kOciManifest, AsBytes("other"));
+  const oci::Descriptor other = oci::DescribeBytes(oci::kOciManifest, AsBytes("other"));
   ASSERT_TRUE(Destination()->Finish(other).ok());
   MutexLock lock(state().mutex);
   EXPECT_EQ(state().images.at("dst").target().digest(), other.digest);
@@ -195,7 +195,7 @@ TEST_F(ContainerdTest, ABlobThatIsThereGetsTheLabels) {
 
 TEST_F(ContainerdTest, ABlobOfAnotherNamespaceIsNotSentAgain) {
   const std::string bytes = Pattern(3'000'000);
-  const Descriptor descriptor = DescribeBytes(kOciLayer, AsBytes(bytes));
+  const oci::Descriptor descriptor = oci::DescribeBytes(oci::kOciLayer, AsBytes(bytes));
   {
     MutexLock lock(state().mutex);
     state().shared[descriptor.digest] = bytes;
@@ -209,7 +209,7 @@ TEST_F(ContainerdTest, ABlobOfAnotherNamespaceIsNotSentAgain) {
 
 TEST_F(ContainerdTest, LongBlobsGoInMessagesThatContainerdTakes) {
   const std::string bytes = Pattern(9'000'001);
-  const Descriptor descriptor = DescribeBytes(kOciLayer, AsBytes(bytes));
+  const oci::Descriptor descriptor = oci::DescribeBytes(oci::kOciLayer, AsBytes(bytes));
   const auto status = PutStream(bytes, descriptor);
   ASSERT_TRUE(status.ok()) << status;
   MutexLock lock(state().mutex);
@@ -218,13 +218,13 @@ TEST_F(ContainerdTest, LongBlobsGoInMessagesThatContainerdTakes) {
 }
 
 TEST_F(ContainerdTest, EmptyBlobsAreBlobs) {
-  EXPECT_TRUE(PutStream("", DescribeBytes(kOciLayer, {})).ok());
+  EXPECT_TRUE(PutStream("", oci::DescribeBytes(oci::kOciLayer, {})).ok());
   MutexLock lock(state().mutex);
   EXPECT_EQ(state().blobs.size(), 1u);
 }
 
 TEST_F(ContainerdTest, AWrongStreamIsNeverCommitted) {
-  const auto status = PutStream("wrong", DescribeBytes(kOciLayer, AsBytes("right")));
+  const auto status = PutStream("wrong", oci::DescribeBytes(oci::kOciLayer, AsBytes("right")));
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   MutexLock lock(state().mutex);
   EXPECT_TRUE(state().blobs.empty());
@@ -251,15 +251,15 @@ TEST_F(ContainerdTest, CancellingEndsReading) {
 }
 
 TEST(GcLabelsTest, IndexesNameTheirManifests) {
-  ImageIndex index;
-  index.media_type = kOciIndex;
-  index.manifests = {DescribeBytes(kOciManifest, AsBytes("1")),
-                     DescribeBytes(kOciManifest, AsBytes("2"))};
-  const auto labels = GcLabels(kOciIndex, AsBytes(SerializeIndex(index)));
+  oci::ImageIndex index;
+  index.media_type = oci::kOciIndex;
+  index.manifests = {oci::DescribeBytes(oci::kOciManifest, AsBytes("1")),
+                     oci::DescribeBytes(oci::kOciManifest, AsBytes("2"))};
+  const auto labels = GcLabels(oci::kOciIndex, AsBytes(oci::SerializeIndex(index)));
   ASSERT_TRUE(labels.ok()) << labels.status();
   EXPECT_EQ(labels->size(), 2u);
   EXPECT_EQ(labels->at("containerd.io/gc.ref.content.m.1"), index.manifests[1].digest);
-  EXPECT_FALSE(GcLabels(kOciIndex, AsBytes("[]")).ok());
+  EXPECT_FALSE(GcLabels(oci::kOciIndex, AsBytes("[]")).ok());
   EXPECT_FALSE(GcLabels("other", AsBytes("nonsense")).ok());
 }
 

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "converter/image/digest.h"
+#include "oci/digest.h"
 
 namespace floe::fake {
 namespace {
@@ -116,7 +116,7 @@ class ContentService : public content::Content::Service {
     }
     bytes += request.data();
     if (request.action() != content::COMMIT) return Result::OK;
-    if (converter::DigestOf(AsBytes(bytes)) != request.expected() ||
+    if (oci::DigestOf(AsBytes(bytes)) != request.expected() ||
         static_cast<int64_t>(bytes.size()) != request.total()) {
       return Result(StatusCode::FAILED_PRECONDITION, "unexpected commit digest");
     }
@@ -214,12 +214,12 @@ Containerd::Containerd()
 
 Containerd::~Containerd() { server_->Shutdown(); }
 
-void Containerd::AddBlob(const converter::Descriptor& descriptor, absl::string_view bytes) {
+void Containerd::AddBlob(const oci::Descriptor& descriptor, absl::string_view bytes) {
   MutexLock lock(state_.mutex);
   state_.blobs[descriptor.digest].bytes = std::string(bytes);
 }
 
-void Containerd::AddImage(const std::string& name, const converter::Descriptor& target) {
+void Containerd::AddImage(const std::string& name, const oci::Descriptor& target) {
   MutexLock lock(state_.mutex);
   images::Image& image = state_.images[name];
   image.set_name(name);

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/mutex.h"
-#include "converter/image/descriptor.h"
+#include "oci/descriptor.h"
 #include "proto/containerd/services/content/v1/content.grpc.pb.h"
 #include "proto/containerd/services/images/v1/images.grpc.pb.h"
 #include "proto/containerd/services/leases/v1/leases.grpc.pb.h"
@@ -49,8 +49,8 @@ class Containerd {
 
   const std::string& socket() const { return socket_; }
   ContainerdState& state() { return state_; }
-  void AddBlob(const converter::Descriptor& descriptor, absl::string_view bytes);
-  void AddImage(const std::string& name, const converter::Descriptor& target);
+  void AddBlob(const oci::Descriptor& descriptor, absl::string_view bytes);
+  void AddImage(const std::string& name, const oci::Descriptor& target);
 
  private:
   const TempDir folder_;

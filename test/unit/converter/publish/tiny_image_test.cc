@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "converter/image/digest.h"
-#include "converter/image/media_types.h"
 #include "converter/publish/tiny_layer.h"
+#include "oci/digest.h"
+#include "oci/media_types.h"
 #include "test/unit/converter/fake_images.h"
 
 namespace floe::converter {
@@ -33,17 +33,17 @@ class TinyImageTest : public ::testing::Test {
 
 TEST_F(TinyImageTest, IsAnOrdinaryImageOfOneLayer) {
   const TinyImage image = Build();
-  const auto manifest = ParseManifest(image.manifest.bytes, kOciManifest);
+  const auto manifest = oci::ParseManifest(image.manifest.bytes, oci::kOciManifest);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
-  const auto config = ImageConfig::Parse(image.config.bytes);
+  const auto config = oci::ImageConfig::Parse(image.config.bytes);
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(manifest->config.digest, image.config.descriptor.digest);
   ASSERT_EQ(manifest->layers.size(), 1u);
-  EXPECT_EQ(manifest->layers[0].digest, DigestOf(image.layer.bytes));
+  EXPECT_EQ(manifest->layers[0].digest, oci::DigestOf(image.layer.bytes));
   EXPECT_EQ(config->diff_ids(), std::vector<std::string>{image.diff_id});
-  EXPECT_EQ(image.diff_id, DigestOf(TinyLayerTar(TextManifest())));
+  EXPECT_EQ(image.diff_id, oci::DigestOf(TinyLayerTar(TextManifest())));
   size_t with_layer = 0;
-  for (const HistoryEntry& entry : config->history()) with_layer += entry.empty_layer ? 0 : 1;
+  for (const oci::HistoryEntry& entry : config->history()) with_layer += entry.empty_layer ? 0 : 1;
   EXPECT_EQ(with_layer, 1u);
   EXPECT_EQ(config->platform(), source().config.platform());
   EXPECT_TRUE(LooksConverted(*manifest));
@@ -52,8 +52,8 @@ TEST_F(TinyImageTest, IsAnOrdinaryImageOfOneLayer) {
 
 TEST_F(TinyImageTest, SaysWhatItIsWherePeopleLook) {
   const TinyImage image = Build();
-  const auto manifest = *ParseManifest(image.manifest.bytes, kOciManifest);
-  const auto config = *ImageConfig::Parse(image.config.bytes);
+  const auto manifest = *oci::ParseManifest(image.manifest.bytes, oci::kOciManifest);
+  const auto config = *oci::ImageConfig::Parse(image.config.bytes);
   const std::string digest = selection_->top.digest;
   EXPECT_EQ(manifest.annotations.at(kAnnotationSource), digest);
   EXPECT_EQ(manifest.annotations.at(kAnnotationConversion), "c0");
@@ -75,19 +75,19 @@ TEST_F(TinyImageTest, SameInputSameBytes) {
 
 TEST_F(TinyImageTest, ConvertingADescendantOfAConvertedImageLeavesOneHint) {
   SourceImage again = source();
-  again.config = *ImageConfig::Parse(Build().config.bytes);
+  again.config = *oci::ImageConfig::Parse(Build().config.bytes);
   const TinyImage second = *BuildTinyImage(again, TextManifest(), "1d", "c0");
-  const auto config = *ImageConfig::Parse(second.config.bytes);
+  const auto config = *oci::ImageConfig::Parse(second.config.bytes);
   size_t hints = 0;
   for (const auto& entry : config.history()) hints += entry.created_by == kHistoryCreatedBy;
   EXPECT_EQ(hints, 1u);
 }
 
 TEST_F(TinyImageTest, IndexKeepsPlatformsAndDropsTheRest) {
-  const Descriptor one = memory_.AddImage({"a"}, {"linux", "arm64", "", ""});
-  const Descriptor two = memory_.AddImage({"b"}, {"linux", "amd64", "", ""});
-  Descriptor attestation = memory_.AddImage({"c"});
-  attestation.platform = Platform{"unknown", "unknown", "", ""};
+  const oci::Descriptor one = memory_.AddImage({"a"}, {"linux", "arm64", "", ""});
+  const oci::Descriptor two = memory_.AddImage({"b"}, {"linux", "amd64", "", ""});
+  oci::Descriptor attestation = memory_.AddImage({"c"});
+  attestation.platform = oci::Platform{"unknown", "unknown", "", ""};
   memory_.SetTop(memory_.AddIndex({one, two, attestation}));
   const Selection all = *SelectImages(memory_, {{}, true});
   std::vector<TinyImage> images;
@@ -95,20 +95,20 @@ TEST_F(TinyImageTest, IndexKeepsPlatformsAndDropsTheRest) {
     images.push_back(*BuildTinyImage(image, TextManifest(), "1d", "c0"));
   }
   const Document document = BuildIndex(all, images);
-  const auto index = ParseIndex(document.bytes, kOciIndex);
+  const auto index = oci::ParseIndex(document.bytes, oci::kOciIndex);
   ASSERT_TRUE(index.ok()) << index.status();
   ASSERT_EQ(index->manifests.size(), 2u);
   EXPECT_EQ(index->manifests[0].platform->ToString(), "linux/arm64");
   EXPECT_EQ(index->manifests[1].digest, images[1].manifest.descriptor.digest);
   EXPECT_EQ(index->subject->digest, all.top.digest);
-  EXPECT_EQ(document.descriptor.digest, DigestOf(document.bytes));
+  EXPECT_EQ(document.descriptor.digest, oci::DigestOf(document.bytes));
 }
 
 TEST_F(TinyImageTest, ManifestComesBackOutOfThePublishedImage) {
   const TinyImage image = Build();
   fake::MemorySource published;
-  published.Add(kOciLayerGzip, AsText(image.layer.bytes));
-  const auto manifest = *ParseManifest(image.manifest.bytes, kOciManifest);
+  published.Add(oci::kOciLayerGzip, AsText(image.layer.bytes));
+  const auto manifest = *oci::ParseManifest(image.manifest.bytes, oci::kOciManifest);
   EXPECT_EQ(*ReadFloeManifest(published, manifest), TextManifest());
   const auto ordinary = ReadFloeManifest(memory_, source().manifest).status();
   EXPECT_EQ(ordinary.code(), absl::StatusCode::kNotFound);
@@ -120,14 +120,14 @@ TEST_F(TinyImageTest, ManifestComesBackOutOfThePublishedImage) {
 TEST_F(TinyImageTest, ExportTakesOutWhatFloePutIn) {
   const TinyImage tiny = Build();
   SourceImage published = source();
-  published.manifest = *ParseManifest(tiny.manifest.bytes, kOciManifest);
-  published.config = *ImageConfig::Parse(tiny.config.bytes);
+  published.manifest = *oci::ParseManifest(tiny.manifest.bytes, oci::kOciManifest);
+  published.config = *oci::ImageConfig::Parse(tiny.config.bytes);
   published.descriptor = tiny.manifest.descriptor;
-  const Descriptor layer = DescribeBytes(kOciLayer, AsBytes("the tar"));
+  const oci::Descriptor layer = oci::DescribeBytes(oci::kOciLayer, AsBytes("the tar"));
   const auto exported = BuildExportedImage(published, layer, layer.digest);
   ASSERT_TRUE(exported.ok()) << exported.status();
-  const auto manifest = *ParseManifest(exported->manifest.bytes, kOciManifest);
-  const auto config = *ImageConfig::Parse(exported->config.bytes);
+  const auto manifest = *oci::ParseManifest(exported->manifest.bytes, oci::kOciManifest);
+  const auto config = *oci::ImageConfig::Parse(exported->config.bytes);
   EXPECT_EQ(manifest.layers[0].digest, layer.digest);
   EXPECT_EQ(config.diff_ids(), std::vector<std::string>{layer.digest});
   EXPECT_FALSE(manifest.subject);

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/process.h"
-#include "converter/image/digest.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/verifying_stream.h"
 #include "store/manifest.h"
 
 namespace floe::converter {
@@ -22,7 +22,7 @@ Bytes SampleManifest(size_t size = 1000) {
 }
 
 absl::StatusOr<Bytes> FromLayer(Bytes layer) {
-  MemoryStream stream(std::move(layer));
+  oci::MemoryStream stream(std::move(layer));
   return ManifestFromLayer(stream, "img");
 }
 
@@ -49,7 +49,7 @@ TEST(TinyLayerTest, SystemToolsReadIt) {
 
 // The digest is part of what users sign and pin: it may never change by itself.
 TEST(TinyLayerTest, BytesAreForEver) {
-  EXPECT_EQ(DigestOf(GzipStored(TinyLayerTar(SampleManifest()))),
+  EXPECT_EQ(oci::DigestOf(GzipStored(TinyLayerTar(SampleManifest()))),
             "sha256:7b1b7b0389e950bba5bb3fe6dffd3a23b48fc4c89c800c75a86edd23fa243693");
 }
 

@@ -8,13 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "converter/image/digest.h"
-#include "converter/image/media_types.h"
 #include "converter/source/docker_archive.h"
 #include "converter/source/oci_archive.h"
 #include "converter/source/select.h"
 #include "converter/source/tar_file.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/digest.h"
+#include "oci/media_types.h"
+#include "oci/verifying_stream.h"
 #include "test/unit/converter/fake_images.h"
 
 namespace floe::converter {
@@ -38,7 +38,7 @@ class ArchivesTest : public ::testing::Test {
   absl::Status Put(ImageDestination& destination) {
     FLOE_ASSIGN_OR_RETURN(const Selection selection, SelectImages(memory_, {}));
     const SourceImage& image = selection.images[0];
-    for (const Descriptor& layer : image.manifest.layers) {
+    for (const oci::Descriptor& layer : image.manifest.layers) {
       FLOE_ASSIGN_OR_RETURN(const auto stream, memory_.OpenBlob(layer));
       FLOE_RETURN_IF_ERROR(destination.PutBlobStream(layer, *stream));
       // Twice is as good as once.
@@ -72,7 +72,7 @@ class ArchivesTest : public ::testing::Test {
   static absl::Status ReadEverything(absl::StatusOr<std::unique_ptr<ImageSource>> source) {
     FLOE_RETURN_IF_ERROR(source.status());
     FLOE_ASSIGN_OR_RETURN(const Selection selection, SelectImages(**source, {}));
-    for (const Descriptor& layer : selection.images[0].manifest.layers) {
+    for (const oci::Descriptor& layer : selection.images[0].manifest.layers) {
       FLOE_RETURN_IF_ERROR((*source)->ReadBlob(layer, 1 << 20));
     }
     return absl::OkStatus();
@@ -81,7 +81,7 @@ class ArchivesTest : public ::testing::Test {
   const TempDir temp_;
   const std::string file_;
   fake::MemorySource memory_;
-  Descriptor image_;
+  oci::Descriptor image_;
 };
 
 TEST_F(ArchivesTest, MembersAreReadInPlace) {
@@ -159,8 +159,8 @@ TEST_F(ArchivesTest, ArchivesAreAllOrNothing) {
 
 TEST_F(ArchivesTest, AWrongBlobLosesTheArchive) {
   const auto destination = OpenOciArchiveDestination(file_, "v1");
-  MemoryStream wrong(Bytes(5, 'x'));
-  const Descriptor blob = DescribeBytes(kOciLayer, AsBytes("right"));
+  oci::MemoryStream wrong(Bytes(5, 'x'));
+  const oci::Descriptor blob = oci::DescribeBytes(oci::kOciLayer, AsBytes("right"));
   EXPECT_EQ((*destination)->PutBlobStream(blob, wrong).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ((*destination)->Finish(blob).code(), absl::StatusCode::kDataLoss);
   EXPECT_FALSE(fs::exists(file_));
@@ -188,7 +188,7 @@ TEST_F(ArchivesTest, TheWrongKindIsNamed) {
 
 TEST_F(ArchivesTest, DockerArchiveHoldsOnePlatformAndATag) {
   const auto destination = OpenDockerArchiveDestination(file_, "a:1");
-  const Descriptor index = memory_.AddIndex({image_});
+  const oci::Descriptor index = memory_.AddIndex({image_});
   const auto status = (*destination)->Finish(index);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(status.message().find("--platform"), std::string::npos);
@@ -223,12 +223,12 @@ TEST_F(DockerSaveTest, LayersAreDescribedAsTheyLie) {
   ASSERT_TRUE(selection.ok()) << selection.status();
   const auto& layers = selection->images[0].manifest.layers;
   ASSERT_EQ(layers.size(), 3u);
-  EXPECT_EQ(layers[0].media_type, kDockerLayer);
-  EXPECT_EQ(layers[1].digest, DigestOf(AsBytes("plain")));
-  EXPECT_EQ(layers[2].media_type, kDockerLayerGzip);
+  EXPECT_EQ(layers[0].media_type, oci::kDockerLayer);
+  EXPECT_EQ(layers[1].digest, oci::DigestOf(AsBytes("plain")));
+  EXPECT_EQ(layers[2].media_type, oci::kDockerLayerGzip);
   EXPECT_EQ(AsText(*(*source)->ReadBlob(layers[1], 99)), "plain");
   EXPECT_EQ((*source)->ReadBlob(layers[2], 99)->at(0), 0x1f);
-  EXPECT_EQ((*source)->ReadBlob(DescribeBytes("t", {}), 9).status().code(),
+  EXPECT_EQ((*source)->ReadBlob(oci::DescribeBytes("t", {}), 9).status().code(),
             absl::StatusCode::kNotFound);
 }
 

@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "converter/image/media_types.h"
 #include "converter/source/layout_index.h"
 #include "converter/source/select.h"
-#include "converter/source/verifying_stream.h"
+#include "oci/media_types.h"
+#include "oci/verifying_stream.h"
 #include "test/unit/converter/fake_images.h"
 
 namespace floe::converter {
@@ -33,7 +33,7 @@ class OciLayoutTest : public ::testing::Test {
   static absl::Status Put(ImageSource& source, ImageDestination& destination) {
     FLOE_ASSIGN_OR_RETURN(const Selection selection, SelectImages(source, {}));
     for (const SourceImage& image : selection.images) {
-      for (const Descriptor& layer : image.manifest.layers) {
+      for (const oci::Descriptor& layer : image.manifest.layers) {
         FLOE_ASSIGN_OR_RETURN(const auto stream, source.OpenBlob(layer));
         FLOE_RETURN_IF_ERROR(destination.PutBlobStream(layer, *stream));
       }
@@ -47,7 +47,7 @@ class OciLayoutTest : public ::testing::Test {
     FLOE_RETURN_IF_ERROR(Put(memory_, *destination));
     return destination->Finish(image_);
   }
-  std::string PathOf(const Descriptor& descriptor) const {
+  std::string PathOf(const oci::Descriptor& descriptor) const {
     return absl::StrCat(dir_, "/", LayoutBlobPath(descriptor.digest));
   }
   size_t EntriesIn(const std::string& path) const {
@@ -58,7 +58,7 @@ class OciLayoutTest : public ::testing::Test {
   const TempDir temp_;
   const std::string dir_;
   fake::MemorySource memory_;
-  Descriptor image_;
+  oci::Descriptor image_;
 };
 
 TEST_F(OciLayoutTest, WhatIsWrittenReadsBack) {
@@ -68,7 +68,7 @@ TEST_F(OciLayoutTest, WhatIsWrittenReadsBack) {
   const auto selection = SelectImages(**source, {});
   ASSERT_TRUE(selection.ok()) << selection.status();
   EXPECT_EQ(selection->top.digest, image_.digest);
-  const Descriptor& layer = selection->images[0].manifest.layers[1];
+  const oci::Descriptor& layer = selection->images[0].manifest.layers[1];
   const auto bytes = (*source)->ReadBlob(layer, 100);
   EXPECT_EQ(AsText(*bytes), "layer two");
   EXPECT_EQ(EntriesIn(dir_), 3u);  // blobs, index.json, oci-layout
@@ -88,7 +88,7 @@ TEST_F(OciLayoutTest, NothingIsLeftWithoutFinish) {
 
 TEST_F(OciLayoutTest, AnOldImageStaysWhenANewOneFails) {
   ASSERT_TRUE(Save("v1").ok());
-  const Descriptor old = image_;
+  const oci::Descriptor old = image_;
   {
     fake::MemorySource other;
     other.SetTop(other.AddImage({"new"}));
@@ -102,7 +102,7 @@ TEST_F(OciLayoutTest, AnOldImageStaysWhenANewOneFails) {
 TEST_F(OciLayoutTest, NamesAreReplacedAndOthersKept) {
   ASSERT_TRUE(Save("v1").ok());
   ASSERT_TRUE(Save("v2").ok());
-  const Descriptor old = image_;
+  const oci::Descriptor old = image_;
   image_ = memory_.AddImage({"third"});
   memory_.SetTop(image_);
   ASSERT_TRUE(Save("v2").ok());
@@ -122,7 +122,7 @@ TEST_F(OciLayoutTest, ManyWritersLoseNothing) {
   for (size_t i = 0; i < results.size(); ++i) {
     threads.emplace_back([&, i] {
       fake::MemorySource source;
-      const Descriptor top = source.AddImage({"shared", absl::StrCat("own ", i)});
+      const oci::Descriptor top = source.AddImage({"shared", absl::StrCat("own ", i)});
       source.SetTop(top);
       auto destination = OpenOciLayoutDestination(dir_, absl::StrCat("t", i));
       results[i] = destination.status();
@@ -143,7 +143,7 @@ TEST_F(OciLayoutTest, ManyWritersLoseNothing) {
 TEST_F(OciLayoutTest, WrongBytesAreRefusedAndNotKept) {
   const auto destination = OpenOciLayoutDestination(dir_, "v1");
   ASSERT_TRUE(destination.ok());
-  const Descriptor blob = DescribeBytes("t", AsBytes("right"));
+  const oci::Descriptor blob = oci::DescribeBytes("t", AsBytes("right"));
   EXPECT_EQ((*destination)->PutBlob(blob, AsBytes("wrong")).code(), absl::StatusCode::kDataLoss);
   EXPECT_FALSE(*(*destination)->HasBlob(blob));
 }
@@ -191,9 +191,9 @@ TEST_F(OciLayoutTest, OtherVersionsAndForeignDirectoriesAreRefused) {
 }
 
 TEST(LayoutIndexTest, ContainerdNamesCountAndForeignMembersStay) {
-  const Descriptor top = DescribeBytes(kOciManifest, AsBytes("{}"));
+  const oci::Descriptor top = oci::DescribeBytes(oci::kOciManifest, AsBytes("{}"));
   const nlohmann::json entry = {
-      {"mediaType", kOciManifest},
+      {"mediaType", oci::kOciManifest},
       {"digest", "sha256:" + std::string(64, 'b')},
       {"size", 1},
       {"annotations", {{"io.containerd.image.name", "docker.io/library/a:1"}}}};
@@ -210,13 +210,13 @@ TEST(LayoutIndexTest, ContainerdNamesCountAndForeignMembersStay) {
 }
 
 TEST(LayoutIndexTest, OneNameForTwoImagesIsAmbiguous) {
-  const Descriptor one = DescribeBytes(kOciManifest, AsBytes("1"));
-  const Descriptor two = DescribeBytes(kOciManifest, AsBytes("2"));
-  ImageIndex index;
-  index.media_type = kOciIndex;
+  const oci::Descriptor one = oci::DescribeBytes(oci::kOciManifest, AsBytes("1"));
+  const oci::Descriptor two = oci::DescribeBytes(oci::kOciManifest, AsBytes("2"));
+  oci::ImageIndex index;
+  index.media_type = oci::kOciIndex;
   index.manifests = {one, two};
-  for (Descriptor& entry : index.manifests) entry.annotations[kRefNameAnnotation] = "t";
-  const auto status = PickFromLayout(AsBytes(SerializeIndex(index)), "t", "x").status();
+  for (oci::Descriptor& entry : index.manifests) entry.annotations[kRefNameAnnotation] = "t";
+  const auto status = PickFromLayout(AsBytes(oci::SerializeIndex(index)), "t", "x").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   const auto empty = PickFromLayout(AsBytes("{\"manifests\":[]}"), "", "x").status();
   EXPECT_EQ(empty.code(), absl::StatusCode::kNotFound);

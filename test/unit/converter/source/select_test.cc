@@ -3,22 +3,22 @@
 
 #include <gtest/gtest.h>
 
-#include "converter/image/media_types.h"
+#include "oci/media_types.h"
 #include "test/unit/converter/fake_images.h"
 
 namespace floe::converter {
 namespace {
 
-Platform Of(const char* text) { return *ParsePlatform(text); }
+oci::Platform Of(const char* text) { return *oci::ParsePlatform(text); }
 
 class SelectTest : public ::testing::Test {
  protected:
-  Descriptor Entry(const char* platform, bool say = true) {
-    Descriptor entry = source_.AddImage({std::string("layer of ") + platform}, Of(platform));
+  oci::Descriptor Entry(const char* platform, bool say = true) {
+    oci::Descriptor entry = source_.AddImage({std::string("layer of ") + platform}, Of(platform));
     if (say) entry.platform = Of(platform);
     return entry;
   }
-  void SetIndex(const std::vector<Descriptor>& entries) {
+  void SetIndex(const std::vector<oci::Descriptor>& entries) {
     source_.SetTop(source_.AddIndex(entries));
   }
   std::vector<std::string> Chosen(const PlatformChoice& choice) {
@@ -59,7 +59,7 @@ TEST_F(SelectTest, IndexGivesHostThoseAskedForOrAll) {
   EXPECT_EQ(Chosen({{Of("linux/arm/v7"), Of("linux/arm64")}, false}),
             Names({"linux/arm64", "linux/arm/v6"}));
   EXPECT_EQ(Chosen({{}, true}), Names({"linux/arm64", "linux/amd64", "linux/arm/v6"}));
-  EXPECT_EQ(Chosen({}), Names({HostPlatform().ToString()}));
+  EXPECT_EQ(Chosen({}), Names({oci::HostPlatform().ToString()}));
 }
 
 TEST_F(SelectTest, MissingPlatformListsThoseThereAre) {
@@ -71,12 +71,12 @@ TEST_F(SelectTest, MissingPlatformListsThoseThereAre) {
 }
 
 TEST_F(SelectTest, AttestationsAndArtifactsAreNoImages) {
-  Descriptor attestation = Entry("linux/amd64");
-  attestation.platform = Platform{"unknown", "unknown", "", ""};
+  oci::Descriptor attestation = Entry("linux/amd64");
+  attestation.platform = oci::Platform{"unknown", "unknown", "", ""};
   attestation.annotations["vnd.docker.reference.type"] = "attestation-manifest";
-  Descriptor artifact = Entry("linux/amd64");
+  oci::Descriptor artifact = Entry("linux/amd64");
   artifact.artifact_type = "application/vnd.example.sbom";
-  Descriptor other = source_.Add("application/vnd.example.other", "{}");
+  oci::Descriptor other = source_.Add("application/vnd.example.other", "{}");
   SetIndex({attestation, artifact, other, Entry("linux/riscv64")});
   EXPECT_EQ(Chosen({{}, true}), Names({"linux/riscv64"}));
   const auto platforms = ListPlatforms(source_);
@@ -92,17 +92,17 @@ TEST_F(SelectTest, EntriesWithoutPlatformAreAskedThemselves) {
 }
 
 TEST_F(SelectTest, AnImageListedTwiceIsConvertedOnce) {
-  const Descriptor entry = Entry("linux/amd64");
+  const oci::Descriptor entry = Entry("linux/amd64");
   SetIndex({entry, entry});
   EXPECT_EQ(Chosen({{}, true}), Names({"linux/amd64"}));
 }
 
-ImageManifest ManifestOver(fake::MemorySource& source, const std::string& layer_type) {
-  ImageManifest manifest;
-  manifest.media_type = kOciManifest;
+oci::ImageManifest ManifestOver(fake::MemorySource& source, const std::string& layer_type) {
+  oci::ImageManifest manifest;
+  manifest.media_type = oci::kOciManifest;
   manifest.layers = {source.Add(layer_type, "layer")};
   manifest.config =
-      source.Add(kOciConfig,
+      source.Add(oci::kOciConfig,
                  "{\"os\":\"linux\",\"architecture\":\"amd64\",\"rootfs\":{\"type\":\"layers\","
                  "\"diff_ids\":[\"" +
                      manifest.layers[0].digest + "\"]}}");
@@ -110,32 +110,32 @@ ImageManifest ManifestOver(fake::MemorySource& source, const std::string& layer_
 }
 
 TEST_F(SelectTest, UnknownLayerTypeIsNamed) {
-  const ImageManifest manifest = ManifestOver(source_, "application/vnd.erofs.layer.v1");
-  source_.SetTop(source_.Add(kOciManifest, SerializeManifest(manifest)));
+  const oci::ImageManifest manifest = ManifestOver(source_, "application/vnd.erofs.layer.v1");
+  source_.SetTop(source_.Add(oci::kOciManifest, oci::SerializeManifest(manifest)));
   const auto status = SelectImages(source_, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(status.message().find("application/vnd.erofs.layer.v1"), std::string::npos);
 }
 
 TEST_F(SelectTest, UnknownConfigTypeIsNamed) {
-  ImageManifest manifest = ManifestOver(source_, kOciLayer);
+  oci::ImageManifest manifest = ManifestOver(source_, oci::kOciLayer);
   manifest.config.media_type = "application/vnd.oci.empty.v1+json";
-  source_.SetTop(source_.Add(kOciManifest, SerializeManifest(manifest)));
+  source_.SetTop(source_.Add(oci::kOciManifest, oci::SerializeManifest(manifest)));
   const auto status = SelectImages(source_, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(status.message().find("application/vnd.oci.empty.v1+json"), std::string::npos);
 }
 
 TEST_F(SelectTest, LayersAndDiffIdsMustBeAsMany) {
-  ImageManifest manifest = ManifestOver(source_, kOciLayer);
+  oci::ImageManifest manifest = ManifestOver(source_, oci::kOciLayer);
   manifest.layers.push_back(manifest.layers[0]);
-  source_.SetTop(source_.Add(kOciManifest, SerializeManifest(manifest)));
+  source_.SetTop(source_.Add(oci::kOciManifest, oci::SerializeManifest(manifest)));
   const auto status = SelectImages(source_, {}).status();
   EXPECT_NE(status.message().find("2 layers, but the config has 1"), std::string::npos) << status;
 }
 
 TEST_F(SelectTest, DamagedDocumentsAreNoticed) {
-  const Descriptor image = source_.AddImage({"a"});
+  const oci::Descriptor image = source_.AddImage({"a"});
   source_.SetTop(image);
   source_.Damage(image.digest, std::string(image.size, 'x'));
   EXPECT_EQ(SelectImages(source_, {}).status().code(), absl::StatusCode::kDataLoss);
