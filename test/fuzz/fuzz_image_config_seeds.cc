@@ -25,6 +25,7 @@ void Seed(const std::string& folder, char kind, floe::ByteView bytes) {
 }  // namespace
 
 int main(int, char** argv) {
+  using namespace floe::converter;
   namespace oci = floe::oci;
   const std::string folder = argv[1];
   oci::ImageManifest manifest;

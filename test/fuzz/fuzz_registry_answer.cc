@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// room: registry
+// room: converter
 // What comes from registries and from what people wrote about them: challenges, token answers,
 // ranges, locations, hosts.toml, references and locations of images.
 #include <cstdlib>
@@ -32,9 +32,9 @@ void References(absl::string_view text) {
     Check(again.find_first_of(" \r\n?#%\\\"") == std::string::npos);
     (void)IsLocalhost(reference->host);
   }
-  const auto location = ParseLocation(text);
+  const auto location = converter::ParseLocation(text);
   if (location.ok()) {
-    const auto second = ParseLocation(location->ToString());
+    const auto second = converter::ParseLocation(location->ToString());
     Check(second.ok() && second->ToString() == location->ToString());
   }
 }
