@@ -15,6 +15,7 @@
 #include "base/executor.h"
 #include "base/metrics.h"
 #include "base/timer.h"
+#include "cache/breaker.h"
 #include "cache/code.h"
 #include "cache/shard_server.h"
 #include "store/chunk_store.h"
@@ -36,12 +37,6 @@ struct RepairOptions {
   double synced_per_second = 50;
 };
 
-struct BreakerOptions {
-  size_t failures = 5;                              // in a row; then the server is left alone for
-  std::chrono::milliseconds first_pause{500};       // this long (with jitter), then one request
-  std::chrono::milliseconds longest_pause{30'000};  // tries it; the pause doubles up to this
-};
-
 // Against a herd on one cold chunk: who misses first fetches, the others wait for its fill.
 struct LeaseOptions {
   bool enabled = true;
@@ -57,9 +52,15 @@ struct CacheOptions {
   Code code;
   // Fewer than k shards by then is a miss. Fewer servers than k+r: a smaller code (CodeFor).
   std::chrono::microseconds miss_decision{5000};
+  // A server that has not answered by then has failed; what comes between the two is drained, and
+  // tells only that the server lives.
+  std::chrono::milliseconds answer_deadline{50};
   std::chrono::milliseconds set_deadline{1000};  // of fills and repairs
-  std::chrono::seconds ttl{0};                   // of shards; 0: until they are pushed out
-  size_t max_pending_fill_bytes = 64 << 20;      // fills beyond it: RESOURCE_EXHAUSTED
+  // Requests under way to one server; beyond it its shards count as missing. Fills and repairs may
+  // use half of it.
+  size_t max_outstanding = 256;
+  std::chrono::seconds ttl{0};               // of shards; 0: until they are pushed out
+  size_t max_pending_fill_bytes = 64 << 20;  // fills beyond it: RESOURCE_EXHAUSTED
   RepairOptions repair;
   BreakerOptions breaker;
   LeaseOptions lease;
@@ -89,8 +90,8 @@ class CacheStore : public store::ChunkStore {
   // Waits until every server has answered what was asked (their deadlines bound that).
   ~CacheStore() override;
 
-  // Another list, at any time. What is under way ends with the old one. A server that stays keeps
-  // its breaker (known by its name).
+  // Another list, at any time. What is under way ends with the old one. A server object that stays
+  // keeps its breaker.
   void SetServers(std::vector<std::shared_ptr<ShardServer>> servers);
 
   void Get(const store::ChunkId& id, const store::RequestOptions& options,
