@@ -23,7 +23,7 @@ void AimdLimit::OnAnswer(const absl::Status& status) {
     --grace_;
     return;
   }
-  if (IsSlowDown(status)) {
+  if (IsSlowDown(status) || absl::IsDeadlineExceeded(status)) {
     grace_ = limit_ - 1;
     limit_ = std::max<size_t>(limit_ / 2, 1);
     good_ = 0;

@@ -32,7 +32,8 @@ class FixedLimit : public LimitPolicy {
 };
 
 // Additive increase, multiplicative decrease: one more after each `limit` good answers, half when
-// the store says slow down (once for all requests that were under way then).
+// the store says slow down, or does not answer in time, which is how some say it (once for all
+// requests that were under way then).
 class AimdLimit : public LimitPolicy {
  public:
   AimdLimit(size_t start, size_t most)

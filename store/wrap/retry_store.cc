@@ -23,34 +23,32 @@ struct RetryStore::Call {
 };
 
 RetryStore::RetryStore(std::shared_ptr<ChunkStore> inner, Timer& timer, const RetryOptions& options,
-                       uint64_t seed, Counter* retries)
+                       uint64_t seed, Counter* retries, std::shared_ptr<RetryBudget> budget)
     : ForwardingStore(std::move(inner)),
       timer_(timer),
       options_(options),
       retries_(retries),
-      random_(seed),
-      budget_(options.budget_burst) {}
-
-void RetryStore::EarnBudget() {
-  MutexLock lock(mutex_);
-  budget_ = std::min(options_.budget_burst, budget_ + options_.budget);
-}
+      budget_(budget != nullptr
+                  ? std::move(budget)
+                  : std::make_shared<RetryBudget>(options.budget, options.budget_burst)),
+      random_(seed) {}
 
 SteadyTime RetryStore::NextAttempt(const RequestOptions& options, int attempts_made,
                                    absl::Status status) {
   if (!MayPass(status) || attempts_made >= options_.attempts || options.cancel.cancelled()) {
     return kNoDeadline;
   }
-  MutexLock lock(mutex_);
-  if (budget_ < 1) return kNoDeadline;
   const int doublings = std::min(attempts_made - 1, 20);
   const std::chrono::milliseconds longest =
       std::min(options_.cap, options_.base * (1 << doublings));
   std::uniform_int_distribution<int64_t> wait(0, std::chrono::nanoseconds(longest).count());
-  const SteadyTime when = timer_.Now() + std::chrono::duration_cast<SteadyTime::duration>(
-                                             std::chrono::nanoseconds(wait(random_)));
-  if (when >= options.deadline) return kNoDeadline;
-  budget_ -= 1;
+  std::chrono::nanoseconds waits;
+  {
+    MutexLock lock(mutex_);
+    waits = std::chrono::nanoseconds(wait(random_));
+  }
+  const SteadyTime when = timer_.Now() + std::chrono::duration_cast<SteadyTime::duration>(waits);
+  if (when >= options.deadline || !budget_->Spend()) return kNoDeadline;
   return when;
 }
 
@@ -58,7 +56,7 @@ template <typename T>
 void RetryStore::Begin(const RequestOptions& options,
                        std::function<void(std::function<void(absl::StatusOr<T>)>)> start,
                        std::function<void(absl::StatusOr<T>)> done) {
-  EarnBudget();
+  budget_->Earn();
   calls_.Begin();
   Attempt(std::make_shared<Call<T>>(Call<T>{options, std::move(start), std::move(done)}));
 }

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "base/timer.h"
 #include "store/wrap/forwarding_store.h"
+#include "store/wrap/retry_budget.h"
 
 namespace floe::store {
 
@@ -28,9 +29,11 @@ struct RetryOptions {
 class RetryStore : public ForwardingStore {
  public:
   // `timer` is borrowed and outlives this; `seed` makes the waits repeatable in tests; `retries`
-  // (optional, borrowed) counts.
+  // (optional, borrowed) counts. All who ask one origin share `budget`; null: one of its own, as
+  // the options say.
   RetryStore(std::shared_ptr<ChunkStore> inner, Timer& timer, const RetryOptions& options,
-             uint64_t seed, Counter* retries = nullptr);
+             uint64_t seed, Counter* retries = nullptr,
+             std::shared_ptr<RetryBudget> budget = nullptr);
   ~RetryStore() override { calls_.WaitUntilNone(); }
 
   void Get(const ChunkId& id, const RequestOptions& options, GetCallback done) override;
@@ -52,14 +55,13 @@ class RetryStore : public ForwardingStore {
   // When to try again; kNoDeadline: not any more.
   SteadyTime NextAttempt(const RequestOptions& options, int attempts_made, absl::Status status)
       FLOE_EXCLUDES(mutex_);
-  void EarnBudget() FLOE_EXCLUDES(mutex_);
 
   Timer& timer_;
   const RetryOptions options_;
   Counter* const retries_;
+  const std::shared_ptr<RetryBudget> budget_;
   Mutex mutex_;
   std::mt19937_64 random_ FLOE_GUARDED_BY(mutex_);
-  double budget_ FLOE_GUARDED_BY(mutex_);
 };
 
 }  // namespace floe::store

@@ -161,6 +161,72 @@ TEST_F(LimitingStoreTest, ManyAnswersAtOnceDoNotNest) {
   EXPECT_EQ(left, 0);
 }
 
+TEST_F(LimitingStoreTest, StoresOfOneOriginShareItsLimiter) {
+  const auto limiter = std::make_shared<RequestLimiter>("origin", std::make_unique<FixedLimit>(2));
+  auto one = std::make_unique<LimitingStore>(fake_, limiter);
+  auto other = std::make_unique<LimitingStore>(fake_, limiter);
+  for (uint64_t seed = 0; seed < 3; ++seed) Get(*one, seed, RequestClass::kStart);
+  Get(*other, 3, RequestClass::kStart);
+  EXPECT_EQ(fake_->held(), 1u);  // of two slots one is kept for running containers,
+  Get(*other, 4, RequestClass::kRunning);
+  EXPECT_EQ(fake_->held(), 2u);  // which have it
+  Get(*other, 5, RequestClass::kRunning);
+  EXPECT_EQ(limiter->load().in_flight, 2u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 6u);
+  one.reset();  // does not wait for the other
+  Get(*other, 6, RequestClass::kRunning);
+  EXPECT_TRUE(answers_.back().second.ok());
+}
+
+TEST_F(LimitingStoreTest, ASlotIsPassedOnToTheOtherStore) {
+  const auto limiter = std::make_shared<RequestLimiter>("origin", std::make_unique<FixedLimit>(1));
+  LimitingStore one(fake_, limiter), other(fake_, limiter);
+  Get(one, 0, RequestClass::kRunning);
+  Get(other, 1, RequestClass::kRunning);
+  EXPECT_EQ(fake_->held(), 1u);
+  EXPECT_TRUE(fake_->ReleaseOne());
+  EXPECT_EQ(fake_->gets_of(FakeSealedChunk(1).id()), 1u);
+  fake_->Release();
+  EXPECT_EQ(answers_.size(), 2u);
+}
+
+TEST_F(LimitingStoreTest, TellsHowLongTheUrgentWait) {
+  FakeClock clock;
+  const auto limiter = std::make_shared<RequestLimiter>("origin", std::make_unique<FixedLimit>(1),
+                                                        LimitOptions{}, clock);
+  LimitingStore store(fake_, limiter);
+  Get(store, 0, RequestClass::kRunning);
+  EXPECT_EQ(limiter->load().longest_wait.count(), 0);
+  Get(store, 1, RequestClass::kBackground);
+  clock.Advance(std::chrono::seconds(5));
+  EXPECT_EQ(limiter->load().urgent, 0u);
+  EXPECT_EQ(limiter->load().longest_wait.count(), 0);
+  Get(store, 2, RequestClass::kStart);
+  clock.Advance(std::chrono::seconds(3));
+  EXPECT_EQ(limiter->load().urgent, 1u);
+  EXPECT_EQ(limiter->load().queued, 2u);
+  EXPECT_EQ(limiter->load().longest_wait, std::chrono::seconds(3));
+  EXPECT_EQ(limiter->load().limit, 1u);
+  fake_->Release();
+  EXPECT_EQ(limiter->load().queued, 0u);
+}
+
+TEST_F(LimitingStoreTest, TheDeadlineIsTheClocks) {
+  FakeClock clock;
+  LimitingStore store(fake_, std::make_unique<FixedLimit>(1), {}, clock);
+  RequestOptions options;
+  options.deadline = clock.Now() + std::chrono::seconds(1);
+  Get(store, 0, RequestClass::kRunning);
+  Get(store, 1, RequestClass::kRunning, options);
+  clock.Advance(std::chrono::seconds(2));
+  fake_->Release();
+  ASSERT_EQ(answers_.size(), 2u);
+  for (const auto& [seed, status] : answers_) {
+    EXPECT_EQ(absl::IsDeadlineExceeded(status), seed == 1) << status;
+  }
+}
+
 TEST_F(LimitingStoreTest, PutsCountToo) {
   auto store = Make(1);
   int put = 0;
@@ -194,6 +260,8 @@ TEST(LimitPolicy, OtherErrorsAreNoReasonToSlowDown) {
   limit.OnAnswer(absl::UnavailableError("no route"));
   limit.OnAnswer(absl::NotFoundError("x"));
   EXPECT_EQ(limit.limit(), 8u);
+  limit.OnAnswer(absl::DeadlineExceededError("no answer in time"));
+  EXPECT_EQ(limit.limit(), 4u);
   EXPECT_TRUE(IsSlowDown(SlowDown("x")));
   EXPECT_TRUE(absl::IsUnavailable(SlowDown("x")));
   EXPECT_FALSE(IsSlowDown(absl::UnavailableError("x")));

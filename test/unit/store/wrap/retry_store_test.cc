@@ -119,6 +119,22 @@ TEST_F(RetryStoreTest, TheBudgetKeepsAStoreInTroubleFromBeingBuried) {
   EXPECT_GE(retries_.value(), 20);
 }
 
+// All roots of a store share its budget: two stores have no more retries than one.
+TEST_F(RetryStoreTest, StoresOfOneOriginShareItsBudget) {
+  const auto budget = std::make_shared<RetryBudget>(0.1, 4);
+  RetryStore one(fake_, timer_, RetryOptions{}, 1, &retries_, budget);
+  RetryStore other(fake_, timer_, RetryOptions{}, 2, &retries_, budget);
+  fake_->FailNext(1'000'000, absl::UnavailableError("down"));
+  for (int i = 0; i < 50; ++i) {
+    Get(one);
+    Get(other);
+    timer_.Advance(hours(1));
+  }
+  EXPECT_EQ(answers_, 100);
+  EXPECT_LE(retries_.value(), 4 + 100 * 0.1);
+  EXPECT_GE(retries_.value(), 4);
+}
+
 TEST_F(RetryStoreTest, WaitsGrowAndAreSpread) {
   // The same seed gives the same waits; another one others: full jitter, not a fixed ladder.
   const auto waits = [&](uint64_t seed) {
