@@ -15,6 +15,11 @@ absl::StatusOr<VerifiedSealed> Verified(const ChunkId& id, FetchedChunk fetched)
   return VerifyById(id, std::get<SealedBytes>(std::move(fetched)));
 }
 
+size_t SizeOf(const FetchedChunk& fetched) {
+  const auto* verified = std::get_if<VerifiedSealed>(&fetched);
+  return verified != nullptr ? verified->bytes().size() : std::get<SealedBytes>(fetched)->size();
+}
+
 absl::StatusOr<VerifiedSealed> GetBlocking(ChunkStore& store, const ChunkId& id,
                                            const RequestOptions& options) {
   using Answer = absl::StatusOr<FetchedChunk>;

@@ -30,6 +30,7 @@ struct RequestOptions {
 // wrapper). Verified() checks the former against `id`.
 using FetchedChunk = std::variant<SealedBytes, VerifiedSealed>;
 absl::StatusOr<VerifiedSealed> Verified(const ChunkId& id, FetchedChunk fetched);
+size_t SizeOf(const FetchedChunk& fetched);
 
 enum class PutResult { kCreated, kExisted };
 

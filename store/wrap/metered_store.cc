@@ -4,18 +4,6 @@
 #include "absl/strings/ascii.h"
 
 namespace floe::store {
-namespace {
-
-size_t BytesOf(const absl::StatusOr<FetchedChunk>& fetched) {
-  if (!fetched.ok()) return 0;
-  if (const auto* verified = std::get_if<VerifiedSealed>(&*fetched)) {
-    return verified->bytes().size();
-  }
-  return std::get<SealedBytes>(*fetched)->size();
-}
-
-}  // namespace
-
 std::string ResultLabel(absl::StatusCode code) {
   return absl::AsciiStrToLower(absl::StatusCodeToString(code));
 }
@@ -64,7 +52,7 @@ void MeteredStore::Get(const ChunkId& id, const RequestOptions& options, GetCall
   const SteadyTime begun = Begin();
   inner().Get(id, options,
               [this, begun, done = std::move(done)](absl::StatusOr<FetchedChunk> result) {
-                End(get_, begun, result.status(), BytesOf(result));
+                End(get_, begun, result.status(), result.ok() ? SizeOf(*result) : 0);
                 done(std::move(result));
                 calls_.End();
               });
