@@ -10,6 +10,8 @@ absl::Status DaemonOptions::Read(const Config& config) {
   FLOE_RETURN_IF_ERROR(store.Read(config));
   if (!store.is_default) tiers.store_address = store.address;
   if (store.id) tiers.store_id = store.id;
+  tiers.fast_address = store.fast;
+  FLOE_RETURN_IF_ERROR(tiers.Read(config));
   store::KeySettings key_settings{keys, allow_unsigned};
   FLOE_RETURN_IF_ERROR(key_settings.Read(config));
   keys = key_settings.directory;

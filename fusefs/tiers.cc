@@ -4,17 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "store/tier/tiered_store.h"
-#include "store/wrap/limit_policy.h"
-#include "store/wrap/limiting_store.h"
-#include "store/wrap/metered_store.h"
-#include "store/wrap/retry_store.h"
+#include "store/wrap/filling_store.h"
+#include "store/wrap/metered_tier.h"
 #include "store/wrap/single_flight_store.h"
-#include "store/wrap/verifying_store.h"
 
 namespace floe::fusefs {
 namespace {
@@ -23,27 +19,31 @@ size_t OneForEachCore(size_t asked) {
   return asked > 0 ? asked : std::max<size_t>(2, std::thread::hardware_concurrency());
 }
 
-store::MemoryTierCounters MemoryCounters(Metrics& metrics) {
-  return {
-      &metrics.GetCounter("floe_tier_hits_total", "Chunks found", {{"tier", "memory"}}),
-      &metrics.GetCounter("floe_tier_misses_total", "Chunks not found", {{"tier", "memory"}}),
-      &metrics.GetCounter("floe_tier_evictions_total", "Chunks pushed out", {{"tier", "memory"}}),
-      &metrics.GetGauge("floe_tier_bytes", "Bytes held", {{"tier", "memory"}}),
-  };
+store::MemoryTierCounters MemoryCounters(Metrics& metrics, const store::TierMetrics& tier) {
+  store::MemoryTierCounters counters;
+  counters.evictions =
+      &metrics.GetCounter("floe_tier_evictions_total", "Chunks pushed out", {{"tier", "memory"}});
+  counters.bytes = &metrics.GetGauge("floe_tier_bytes", "Bytes held", {{"tier", "memory"}});
+  counters.tier = &tier;
+  return counters;
 }
 
+// What a MeteredTier around it does not see.
 store::DiskTierCounters DiskCounters(Metrics& metrics) {
   const MetricLabels disk = {{"tier", "disk"}};
-  return {
-      &metrics.GetCounter("floe_tier_hits_total", "Chunks found", disk),
-      &metrics.GetCounter("floe_tier_misses_total", "Chunks not found", disk),
-      &metrics.GetCounter("floe_tier_hit_bytes_total", "Sealed bytes found", disk),
-      &metrics.GetCounter("floe_tier_evictions_total", "Chunks pushed out", disk),
-      &metrics.GetCounter("floe_tier_damaged_total", "Entries dropped as damaged", disk),
-      &metrics.GetCounter("floe_tier_refused_puts_total", "Chunks there was no room for", disk),
-      &metrics.GetGauge("floe_tier_bytes", "Bytes held", disk),
-      &metrics.GetGauge("floe_tier_entries", "Chunks held", disk),
-  };
+  store::DiskTierCounters counters;
+  counters.evictions = &metrics.GetCounter("floe_tier_evictions_total", "Chunks pushed out", disk);
+  counters.damaged =
+      &metrics.GetCounter("floe_tier_damaged_total", "Entries dropped as damaged", disk);
+  counters.bytes = &metrics.GetGauge("floe_tier_bytes", "Bytes held", disk);
+  counters.entries = &metrics.GetGauge("floe_tier_entries", "Chunks held", disk);
+  return counters;
+}
+
+// Nodes that start together must not try again together.
+uint64_t SeedOfThisProcess(Clock& clock) {
+  return static_cast<uint64_t>(getpid()) * 0x9e3779b97f4a7c15u ^
+         static_cast<uint64_t>(clock.WallNow().time_since_epoch().count());
 }
 
 LoaderCounters LoadCounters(Metrics& metrics) {
@@ -57,24 +57,13 @@ LoaderCounters LoadCounters(Metrics& metrics) {
 
 }  // namespace
 
-absl::Status TierOptions::Validate() const {
-  if (free_share < 0 || free_share >= 1) {
-    return absl::InvalidArgumentError("free-share: must be at least 0 and below 1");
-  }
-  if (cache_bytes > 0 && cache_bytes < (16 << 20)) {
-    return absl::InvalidArgumentError("cache-bytes: at least 16 MiB, or 0 for no disk tier");
-  }
-  if (disk_threads == 0 || origin_threads == 0 || fetches_per_image == 0 || origin_requests == 0) {
-    return absl::InvalidArgumentError("threads and limits: at least 1");
-  }
-  return absl::OkStatus();
-}
-
 Tiers::Tiers(const TierOptions& options, Metrics& metrics, Clock& clock)
     : options_(options),
       metrics_(metrics),
       clock_(clock),
-      memory_(std::make_unique<store::MemoryTier>(options.memory_bytes, MemoryCounters(metrics))),
+      memory_metrics_(metrics, "memory"),
+      memory_(std::make_unique<store::MemoryTier>(options.memory_bytes,
+                                                  MemoryCounters(metrics, memory_metrics_))),
       lazy_store_(
           options.store_address,
           [options] {
@@ -85,6 +74,8 @@ Tiers::Tiers(const TierOptions& options, Metrics& metrics, Clock& clock)
       workers_("open", OneForEachCore(options.worker_threads)),
       disk_pool_("disk", options.disk_threads),
       origin_pool_("origin", options.origin_threads),
+      origin_("origin", options.store_address, options.origin, timer_, workers_, metrics, clock,
+              SeedOfThisProcess(clock)),
       loader_(std::make_shared<ChunkLoader>(*memory_, workers_, timer_, LoadCounters(metrics))) {}
 
 Tiers::~Tiers() = default;
@@ -104,30 +95,38 @@ absl::StatusOr<std::unique_ptr<Tiers>> Tiers::Create(const TierOptions& options,
       return Annotate(opened.status(), absl::StrCat("disk tier ", options.cache_dir));
     }
     tiers->disk_ = *std::move(opened);
+    tiers->disk_tier_ = std::make_shared<store::MeteredTier>(tiers->disk_, metrics, "disk", clock);
   }
   return tiers;
 }
 
 store::ChunkStore& Tiers::StackFor(const store::RootId& root) {
   std::shared_ptr<store::ChunkStore>& stack = stacks_[root];
-  if (stack) return *stack;
-  stack = std::make_shared<LazyOrigin>(lazy_store_, origin_pool_, root);
-  stack = std::make_shared<store::VerifyingStore>(
-      stack, workers_,
-      &metrics_.GetCounter("floe_chunk_mismatches_total",
-                           "Chunks from the origin that were not what was asked for"));
-  stack = std::make_shared<store::MeteredStore>(stack, metrics_, "origin", clock_);
-  uint64_t seed = 0;
-  std::memcpy(&seed, root.data(), sizeof seed);
-  stack = std::make_shared<store::RetryStore>(
-      stack, timer_, store::RetryOptions{}, seed ^ static_cast<uint64_t>(getpid()),
-      &metrics_.GetCounter("floe_origin_retries_total", "Requests to the origin tried again"));
-  stack = std::make_shared<store::LimitingStore>(
-      stack,
-      std::make_unique<store::AimdLimit>(options_.origin_requests, options_.origin_requests));
-  stack = std::make_shared<store::SingleFlightStore>(stack, timer_);
-  if (disk_) stack = std::make_shared<store::TieredStore>(disk_, stack, workers_);
+  if (!stack) stack = MakeStack(root);
   return *stack;
+}
+
+std::shared_ptr<store::ChunkStore> Tiers::MakeStack(const store::RootId& root) {
+  store::FillPolicy fill;
+  fill.least_urgent = options_.fill_class;
+  std::shared_ptr<store::ChunkStore> stack =
+      origin_.Wrap(std::make_shared<LazyOrigin>(lazy_store_, origin_pool_, root));
+  if (disk_tier_ && options_.disk_fill == DiskFill::kOrigin) {
+    stack = std::make_shared<store::FillingStore>(stack, disk_tier_, workers_, fill);
+  }
+  if (cache_tier_) {
+    stack = std::make_shared<store::TieredStore>(cache_tier_, stack, workers_, fill);
+  }
+  stack = std::make_shared<store::SingleFlightStore>(stack, timer_);
+  if (!disk_tier_) return stack;
+  fill.fill = options_.disk_fill == DiskFill::kMiss;
+  return std::make_shared<store::TieredStore>(disk_tier_, stack, workers_, fill);
+}
+
+absl::Status Tiers::AdmitStart(const store::Manifest& manifest) {
+  uint64_t sealed = 0;
+  for (const store::ChunkRef& chunk : manifest.chunks) sealed += chunk.sealed_length;
+  return LocalBytes(manifest.chunks) >= sealed ? absl::OkStatus() : origin_.gate().Admit();
 }
 
 std::shared_ptr<ChunkSource> Tiers::SourceFor(const store::Manifest& manifest) {
@@ -149,6 +148,7 @@ void Tiers::SaveForRestart() {
 }
 
 void Tiers::Maintain() {
+  origin_.gate().Look();
   if (disk_) disk_->Maintain();
 }
 

@@ -11,6 +11,7 @@ absl::Status StoreSettings::Read(const Config& config) {
   std::string hex;
   section.String("address", &configured);
   section.String("id", &hex);
+  section.String("fast", &fast);
   FLOE_RETURN_IF_ERROR(section.Finish());
   if (!configured.empty()) {
     address = configured;

@@ -15,6 +15,7 @@ struct StoreSettings {
   std::string address = kDefaultStoreAddress;
   bool is_default = true;  // neither configured nor given
   std::optional<StoreId> id;
+  std::string fast;  // address of a faster origin before this one; empty: none
 
   // Takes what is there and leaves the rest alone. INVALID_ARGUMENT with file and line.
   absl::Status Read(const Config& config);

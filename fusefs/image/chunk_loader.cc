@@ -13,16 +13,28 @@ using store::FetchedChunk;
 using store::OpenedKey;
 using store::RequestOptions;
 
-void ChunkSource::Enter(std::function<void()> fetch) {
+void ChunkSource::Enter(std::shared_ptr<const store::Urgency> urgency,
+                        std::function<void()> fetch) {
   {
     MutexLock lock(mutex_);
     if (free_ == 0) {
-      waiting_.push_back(std::move(fetch));
+      waiting_.push_back({std::move(urgency), std::move(fetch)});
       return;
     }
     --free_;
   }
   fetch();
+}
+
+std::function<void()> ChunkSource::TakeNext() {
+  auto next = waiting_.begin();
+  for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+    if (it->urgency->request_class() < next->urgency->request_class()) next = it;
+    if (next->urgency->request_class() == store::RequestClass::kRunning) break;
+  }
+  std::function<void()> fetch = std::move(next->fetch);
+  waiting_.erase(next);
+  return fetch;
 }
 
 // A loop and not a recursion: a fetch that fails at once leaves from inside its own start.
@@ -41,8 +53,7 @@ void ChunkSource::Leave() {
         return;
       }
       --free_;
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+      next = TakeNext();
     }
     next();
   }
@@ -71,6 +82,7 @@ struct ChunkLoader::Flight {
   store::ChunkRef ref;
   std::shared_ptr<ChunkSource> source;
   SteadyTime deadline;
+  std::shared_ptr<store::Urgency> urgency;
   std::vector<Waiting> waiters;
 
   ~Flight() { Wipe(ref.key); }
@@ -92,22 +104,28 @@ void ChunkLoader::Load(const store::ChunkRef& ref, const std::shared_ptr<ChunkSo
     waiting.timer = WatchDeadline(waiting.waiter, options, ref.id);
   OpenedChunk landed;
   std::shared_ptr<Flight> launched;
+  std::shared_ptr<store::Urgency> joined;
   {
     MutexLock lock(mutex_);
     const auto found = flights_.find(key);
     if (found != flights_.end()) {
-      if (counters_.joined != nullptr) counters_.joined->Add();
       found->second->waiters.push_back(std::move(waiting));
-      return;
-    }
-    landed = memory_.Peek(key);  // a flight that ended since the first look
-    if (!landed) {
-      launched = std::make_shared<Flight>(Flight{ref, source, options.deadline, {}});
+      joined = found->second->urgency;
+    } else if (!(landed = memory_.Peek(key))) {  // else a flight ended since the first look
+      launched =
+          std::make_shared<Flight>(Flight{ref,
+                                          source,
+                                          options.deadline,
+                                          std::make_shared<store::Urgency>(options.request_class),
+                                          {}});
       launched->waiters.push_back(std::move(waiting));
       flights_[key] = launched;
     }
   }
-  if (launched) {
+  if (joined) {
+    if (counters_.joined != nullptr) counters_.joined->Add();
+    joined->Raise(options.request_class);  // not under the lock: it may start the fetch here
+  } else if (launched) {
     Launch(launched, options);
   } else {
     Answer(waiting, std::move(landed));
@@ -132,10 +150,10 @@ void ChunkLoader::Launch(const std::shared_ptr<Flight>& flight, const RequestOpt
   if (counters_.fetches != nullptr) counters_.fetches->Add();
   RequestOptions fetch = options;
   fetch.cancel = {};  // others may join, and what is fetched is kept
-  flight->source->Enter([self = shared_from_this(), flight, fetch] {
+  fetch.urgency = flight->urgency;
+  flight->source->Enter(flight->urgency, [self = shared_from_this(), flight, fetch] {
     flight->source->store().Get(flight->ref.id, fetch,
                                 [self, flight](absl::StatusOr<FetchedChunk> fetched) {
-                                  flight->source->Leave();
                                   self->Fetched(flight, std::move(fetched));
                                 });
   });
@@ -145,11 +163,14 @@ void ChunkLoader::Fetched(const std::shared_ptr<Flight>& flight,
                           absl::StatusOr<FetchedChunk> fetched) {
   if (!fetched.ok()) {
     const absl::Status& status = fetched.status();
+    flight->source->Leave();
     Land(flight, Annotate(status, absl::StrCat("chunk ", flight->ref.id.ToHex())));
     return;
   }
   workers_.Run([self = shared_from_this(), flight, bytes = *std::move(fetched)]() mutable {
-    self->Land(flight, self->Open(flight->ref, std::move(bytes)));
+    const absl::StatusOr<OpenedChunk> opened = self->Open(flight->ref, std::move(bytes));
+    flight->source->Leave();  // not before: what waits to be opened takes memory
+    self->Land(flight, opened);
   });
 }
 
@@ -200,7 +221,7 @@ std::shared_ptr<ChunkLoader::Flight> ChunkLoader::SplitLate(const Flight& flight
       waiters.begin(), waiters.end(),
       [over](const Waiting& waiting) { return waiting.options.deadline <= over; });
   if (late == waiters.end()) return nullptr;
-  auto next = std::make_shared<Flight>(Flight{flight.ref, flight.source, over, {}});
+  auto next = std::make_shared<Flight>(Flight{flight.ref, flight.source, over, nullptr, {}});
   next->waiters.assign(std::make_move_iterator(late), std::make_move_iterator(waiters.end()));
   waiters.erase(late, waiters.end());
   // The one with the most time leads.
@@ -208,6 +229,11 @@ std::shared_ptr<ChunkLoader::Flight> ChunkLoader::SplitLate(const Flight& flight
     return a.options.deadline > b.options.deadline;
   });
   next->deadline = next->waiters.front().options.deadline;
+  const auto most_urgent = std::min_element(
+      next->waiters.begin(), next->waiters.end(), [](const auto& a, const auto& b) {
+        return a.options.request_class < b.options.request_class;
+      });
+  next->urgency = std::make_shared<store::Urgency>(most_urgent->options.request_class);
   return next;
 }
 

@@ -34,17 +34,25 @@ class ChunkSource {
 
   store::ChunkStore& store() { return store_; }
   bool is_local(const store::ChunkId& id) const { return is_local_ && is_local_(id); }
-  // Runs `fetch` now or when a place is free. Each Enter is followed by one Leave.
-  void Enter(std::function<void()> fetch) FLOE_EXCLUDES(mutex_);
+  // Runs `fetch` now or when a place is free: the most urgent first, by what `urgency` says then,
+  // and of those the one that came first. Each Enter is followed by one Leave.
+  void Enter(std::shared_ptr<const store::Urgency> urgency, std::function<void()> fetch)
+      FLOE_EXCLUDES(mutex_);
   void Leave() FLOE_EXCLUDES(mutex_);
 
  private:
+  struct Waiting {
+    std::shared_ptr<const store::Urgency> urgency;
+    std::function<void()> fetch;
+  };
+  std::function<void()> TakeNext() FLOE_REQUIRES(mutex_);
+
   store::ChunkStore& store_;
   const IsLocal is_local_;
   Mutex mutex_;
   size_t free_ FLOE_GUARDED_BY(mutex_);
   bool draining_ FLOE_GUARDED_BY(mutex_) = false;
-  std::deque<std::function<void()>> waiting_ FLOE_GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ FLOE_GUARDED_BY(mutex_);
 };
 
 struct LoaderCounters {

@@ -29,14 +29,27 @@ MemoryTier::MemoryTier(size_t max_bytes, MemoryTierCounters counters)
     : shard_bytes_(max_bytes / kShards), counters_(counters) {}
 
 OpenedBytes MemoryTier::Get(const OpenedKey& key) {
+  if (counters_.tier == nullptr) {
+    OpenedBytes found = Find(key);
+    AddTo(found ? counters_.hits : counters_.misses);
+    return found;
+  }
+  const SteadyTime begun = Clock::Real().Now();
+  OpenedBytes found = Find(key);
+  const SteadyTime::duration took = Clock::Real().Now() - begun;
+  if (found) {
+    counters_.tier->Hit(took, found->size());
+  } else {
+    counters_.tier->Miss(took);
+  }
+  return found;
+}
+
+OpenedBytes MemoryTier::Find(const OpenedKey& key) {
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mutex);
   const auto found = shard.index.find(key);
-  if (found == shard.index.end()) {
-    AddTo(counters_.misses);
-    return nullptr;
-  }
-  AddTo(counters_.hits);
+  if (found == shard.index.end()) return nullptr;
   shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
   return found->second->bytes;
 }
@@ -49,10 +62,14 @@ OpenedBytes MemoryTier::Peek(const OpenedKey& key) const {
 }
 
 void MemoryTier::Put(const OpenedKey& key, OpenedBytes bytes) {
-  if (Charge(bytes) > shard_bytes_) return;
+  if (Charge(bytes) > shard_bytes_) {
+    if (counters_.tier != nullptr) counters_.tier->refused_puts.Add();
+    return;
+  }
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mutex);
   if (shard.index.contains(key)) return;
+  if (counters_.tier != nullptr) counters_.tier->fills.Add();
   shard.bytes += Charge(bytes);
   if (counters_.bytes != nullptr) counters_.bytes->Add(static_cast<double>(Charge(bytes)));
   shard.entries.push_front({key, std::move(bytes)});

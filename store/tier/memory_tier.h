@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "store/seal/seal.h"
+#include "store/tier/tier_metrics.h"
 
 namespace floe::store {
 
@@ -42,6 +43,7 @@ struct MemoryTierCounters {
   Counter* misses = nullptr;
   Counter* evictions = nullptr;
   Gauge* bytes = nullptr;
+  const TierMetrics* tier = nullptr;  // in place of hits and misses
 };
 
 // Thread safe: shards with a lock each, least recently used goes first. What a caller holds stays
@@ -73,6 +75,7 @@ class MemoryTier {
   };
   const Shard& ShardOf(const OpenedKey& key) const { return shards_[key.id.bytes[31] % kShards]; }
   Shard& ShardOf(const OpenedKey& key) { return shards_[key.id.bytes[31] % kShards]; }
+  OpenedBytes Find(const OpenedKey& key);
   void EvictFrom(Shard& shard) FLOE_REQUIRES(shard.mutex);
 
   static constexpr size_t kShards = 8;

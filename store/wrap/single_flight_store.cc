@@ -30,7 +30,7 @@ void SingleFlightStore::Get(const ChunkId& id, const RequestOptions& options, Ge
   }
   if (!first) {
     if (shared_ != nullptr) shared_->Add();
-    flight->urgency->Raise(options.request_class);
+    Follow(options, flight);
     return;
   }
   // Each waiter has its own deadline; the fetch ends when nobody waits.
@@ -43,6 +43,21 @@ void SingleFlightStore::Get(const ChunkId& id, const RequestOptions& options, Ge
     Land(id, flight, result);
     calls_.End();
   });
+}
+
+// The fetch is as urgent as the one who joins, also when that one rises later.
+void SingleFlightStore::Follow(const RequestOptions& options,
+                               const std::shared_ptr<Flight>& flight) {
+  if (options.urgency != nullptr && options.urgency != flight->urgency) {
+    options.urgency->Listen(flight.get(), [weak = std::weak_ptr<Urgency>(flight->urgency),
+                                           rising = std::weak_ptr<Urgency>(options.urgency)] {
+      const auto fetch = weak.lock();
+      const auto risen = rising.lock();
+      if (fetch != nullptr && risen != nullptr) fetch->Raise(risen->request_class());
+    });
+    flight->urgency->Raise(options.urgency->request_class());
+  }
+  flight->urgency->Raise(options.request_class);
 }
 
 void SingleFlightStore::Leave(const ChunkId& id, const std::shared_ptr<Flight>& flight) {

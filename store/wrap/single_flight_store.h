@@ -38,6 +38,7 @@ class SingleFlightStore : public ForwardingStore {
     std::shared_ptr<Urgency> urgency;
   };
 
+  static void Follow(const RequestOptions& options, const std::shared_ptr<Flight>& flight);
   void Land(const ChunkId& id, const std::shared_ptr<Flight>& flight,
             const absl::StatusOr<FetchedChunk>& result) FLOE_EXCLUDES(mutex_);
   void TimeOut(const ChunkId& id, const std::shared_ptr<Flight>& flight, uint64_t waiter)

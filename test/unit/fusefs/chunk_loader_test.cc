@@ -149,12 +149,72 @@ TEST_F(ChunkLoaderTest, ASourceHasOnlySoManyFetchesUnderWay) {
   EXPECT_TRUE(arrived);
 }
 
+TEST_F(ChunkLoaderTest, AReaderWhoJoinsRaisesAFetchUnderWay) {
+  store_.Hold();
+  RequestOptions prefetch;
+  prefetch.request_class = store::RequestClass::kPrefetch;
+  const auto ahead = Load(Ref(), prefetch);
+  EXPECT_EQ(store_.held_classes(), std::vector{store::RequestClass::kPrefetch});
+  const auto reader = Load(Ref());
+  EXPECT_EQ(store_.held_classes(), std::vector{store::RequestClass::kRunning});
+  EXPECT_EQ(store_.held(), 1u);
+  store_.Release();
+  EXPECT_TRUE((*ahead)->ok());
+  EXPECT_TRUE((*reader)->ok());
+}
+
+// The image has one place, which is taken; of what waits for it the most urgent goes first.
+TEST_F(ChunkLoaderTest, APlaceGoesToTheMostUrgentAlsoToOneThatRose) {
+  TestImage many = MakeTestImage({1, 1, 1, 1}, 3);
+  many.AddTo(store_);
+  source_ = std::make_shared<ChunkSource>(store_, 1);
+  store_.Hold();
+  const auto load = [&](size_t i, store::RequestClass request_class) {
+    RequestOptions options;
+    options.request_class = request_class;
+    return Load(many.sealed[i].ref, options);
+  };
+  const auto first = load(0, store::RequestClass::kRunning);
+  const auto scan = load(1, store::RequestClass::kBackground);
+  const auto start = load(2, store::RequestClass::kStart);
+  const auto ahead = load(3, store::RequestClass::kPrefetch);
+  const auto joined = load(3, store::RequestClass::kRunning);
+  EXPECT_EQ(store_.held(), 1u);
+  EXPECT_TRUE(store_.ReleaseOne());
+  EXPECT_FALSE(joined->has_value());
+  EXPECT_TRUE(store_.ReleaseOne());
+  EXPECT_TRUE(joined->has_value() && ahead->has_value());
+  EXPECT_FALSE(start->has_value());
+  EXPECT_TRUE(store_.ReleaseOne());
+  EXPECT_TRUE(start->has_value());
+  EXPECT_FALSE(scan->has_value());
+  store_.Release();
+  EXPECT_TRUE(scan->has_value() && first->has_value());
+}
+
+TEST_F(ChunkLoaderTest, WhatIsNotOpenedYetKeepsItsPlace) {
+  ManualExecutor slow;
+  const auto loader = std::make_shared<ChunkLoader>(memory_, slow, timer_);
+  const auto source = std::make_shared<ChunkSource>(store_, 1);
+  int answered = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    loader->Load(Ref(i), source, {}, [&](const auto& chunk) { answered += chunk.ok() ? 1 : 0; });
+  }
+  EXPECT_EQ(store_.gets(), 1u);  // its bytes wait for the workers
+  EXPECT_TRUE(slow.RunOne());
+  EXPECT_EQ(answered, 1);
+  EXPECT_EQ(store_.gets(), 2u);
+  slow.RunAll();
+  EXPECT_EQ(answered, 2);
+}
+
 TEST_F(ChunkLoaderTest, FetchesThatFailAtOnceDoNotNest) {
   ChunkSource source(store_, 1);
   int run = 0;
-  source.Enter([] {});  // takes the place
+  const auto running = std::make_shared<store::Urgency>(store::RequestClass::kRunning);
+  source.Enter(running, [] {});  // takes the place
   for (int i = 0; i < 200000; ++i) {
-    source.Enter([&] {
+    source.Enter(running, [&] {
       ++run;
       source.Leave();
     });

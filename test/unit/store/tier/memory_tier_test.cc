@@ -95,6 +95,24 @@ TEST(MemoryTierTest, CountsWhatHappens) {
   EXPECT_EQ(counters.bytes->value(), 0);
 }
 
+TEST(MemoryTierTest, CountsAsEveryTierDoes) {
+  Metrics metrics;
+  const TierMetrics names(metrics, "memory");
+  MemoryTierCounters counters;
+  counters.tier = &names;
+  MemoryTier tier(16 << 10, counters);  // 2 KiB a shard
+  tier.Put(OpenedKey::Of(Ref(1)), std::make_shared<Bytes>(100));
+  tier.Put(OpenedKey::Of(Ref(2)), std::make_shared<Bytes>(4096));
+  tier.Get(OpenedKey::Of(Ref(1)));
+  tier.Get(OpenedKey::Of(Ref(1)));
+  tier.Get(OpenedKey::Of(Ref(2)));
+  EXPECT_EQ(names.hits.value(), 2);
+  EXPECT_EQ(names.hit_bytes.value(), 200);
+  EXPECT_EQ(names.misses.value(), 1);
+  EXPECT_EQ(names.fills.value(), 1);
+  EXPECT_EQ(names.refused_puts.value(), 1);
+}
+
 TEST(MemoryTierTest, ManyThreads) {
   MemoryTier tier(512 << 10);
   std::vector<std::thread> threads;

@@ -82,6 +82,20 @@ TEST_F(SingleFlightStoreTest, AMoreUrgentReaderRaisesTheFetch) {
   fake_->Release();
 }
 
+TEST_F(SingleFlightStoreTest, AReaderThatRisesLaterRaisesTheFetchOfAnother) {
+  Get(1, RequestClass::kBackground);
+  RequestOptions rising;
+  rising.request_class = RequestClass::kPrefetch;
+  rising.urgency = std::make_shared<Urgency>(RequestClass::kPrefetch);
+  store_.Get(FakeSealedChunk(1).id(), rising, [](auto) {});
+  const auto fetched_as = [&] { return fake_->last_options().urgency->request_class(); };
+  EXPECT_EQ(fetched_as(), RequestClass::kPrefetch);
+  rising.urgency->Raise(RequestClass::kRunning);
+  EXPECT_EQ(fetched_as(), RequestClass::kRunning);
+  fake_->Release();
+  rising.urgency->Raise(RequestClass::kRunning);  // nobody is there any more
+}
+
 TEST_F(SingleFlightStoreTest, EachIsAnsweredAtItsOwnDeadline) {
   Get(1, RequestClass::kRunning, timer_.Now() + seconds(1));
   Get(1, RequestClass::kRunning, timer_.Now() + seconds(5));
