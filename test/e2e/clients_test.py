@@ -6,8 +6,8 @@ load, removal. Afterwards nothing of it may be left on a node."""
 from harness import World, check, equal, main, on_both, small_image, wait_until
 
 
-def ctr_life(box, version):
-    world = World(box, version)
+def ctr_life(box, version, make=World):
+    world = make(box, version)
     ref, node = world.converted(), world.node
     node.pull(ref)
     equal(node.ctr_run(ref, "cat", "/etc/release", name="one"), "two\n", "ctr run")
@@ -27,8 +27,8 @@ def ctr_life(box, version):
     world.nothing_pinned()
 
 
-def nerdctl_life(box, version):
-    world = World(box, version)
+def nerdctl_life(box, version, make=World):
+    world = make(box, version)
     ref, node = world.converted(), world.node
     node.nerdctl("pull", ref)
     node.nerdctl("run", "-d", "--name", "c1", "--net", "none", ref, "sleep", "100000")
@@ -56,8 +56,8 @@ def nerdctl_life(box, version):
     world.nothing_pinned()
 
 
-def ordinary_images_too(box, version):
-    world = World(box, version)
+def ordinary_images_too(box, version, make=World):
+    world = make(box, version)
     node = world.node
     node.pull(world.ordinary)
     equal(node.ctr_run(world.ordinary, "cat", "/etc/release", name="one"), "two\n", "ctr run of an ordinary image")
@@ -74,18 +74,18 @@ def ordinary_images_too(box, version):
     world.nothing_pinned()
 
 
-def special_files_work(box, version):
+def special_files_work(box, version, make=World):
     """setuid and device nodes of an image work above the nosuid,nodev lower mount."""
-    world = World(box, version)
+    world = make(box, version)
     ref, node = world.converted(), world.node
     node.nerdctl("pull", ref)
     equal(node.nerdctl("run", "--rm", "--net", "none", "--user", "1000", ref, "/bin/setuid-id"), "0\n", "effective user of a setuid program")
     node.nerdctl("run", "--rm", "--net", "none", "--privileged", ref, "sh", "-c", "echo x > /data/null && test ! -s /data/null")
 
 
-def commit_reads_little(box, version):
+def commit_reads_little(box, version, make=World):
     """A one-byte change, cold: on 2.4 the diff plugin reads the upper directory only; 1.6 has no such plugin and must merely work."""
-    world = World(box, version, layout=small_image(box, data_mb=24), counted=True)
+    world = make(box, version, layout=small_image(box, data_mb=24), counted=True)
     ref, node = world.converted(), world.node
     node.nerdctl("pull", ref)
     node.nerdctl("run", "-d", "--name", "c1", "--net", "none", ref, "sleep", "100000")

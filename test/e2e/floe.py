@@ -17,15 +17,19 @@ from sandbox import check, drop_page_cache, mounts_below, processes, wait_until
 
 
 class Converter:
-    """A folder store, a key directory, and `floe` with both."""
+    """A store (a folder, where no address is given), a key directory, and `floe` with both. `env` is what the store's keys need."""
 
-    def __init__(self, box, name="store"):
+    def __init__(self, box, name="store", address=None, env=None):
         self.box = box
         self.folder = box.path(name)
+        self.address = address or "folder:" + self.folder
         self.keys = box.path(name + "-keys")
-        self.config = box.write(name + ".toml", '[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n' % (self.folder, self.keys))
-        self.env = {"FLOE_CONFIG": self.config}
-        self.floe("store", "init", "folder:" + self.folder)
+        self.config = box.write(name + ".toml", '[store]\naddress = "%s"\n[keys]\ndirectory = "%s"\n' % (self.address, self.keys))
+        self.env = dict(env or {}, FLOE_CONFIG=self.config)
+        self.init()
+
+    def init(self):
+        self.floe("store", "init", self.address)
 
     def floe(self, *args, code=0):
         return self.box.run([program("floe")] + list(args), self.env, code)
@@ -44,6 +48,9 @@ class Converter:
         return sorted(os.path.join(folder, name) for folder, _, names in os.walk(self.folder) for name in names
                       if re.fullmatch(r"[0-9a-f]{64}", name) and "/c/" in folder)
 
+    def chunk_bytes(self):
+        return sum(os.path.getsize(path) for path in self.chunks())
+
 
 class Counter:
     """The folder store as a node sees it: through a file system that counts. `hide` makes it unreachable."""
@@ -51,6 +58,7 @@ class Counter:
     def __init__(self, box, folder, name="counted"):
         self.box, self.source = box, folder
         self.folder = box.folder(name)
+        self.address = "folder:" + self.folder
         self.counters = box.path(name + ".counters")
         self.hidden = False
         self.show()
@@ -85,8 +93,8 @@ class Counter:
 class Floe:
     """floe-snapshotter with its keeper and fusefs, every path of its own."""
 
-    def __init__(self, box, converter, name="node", store=None, root=None, settings=""):
-        self.box, self.name, self.converter = box, name, converter
+    def __init__(self, box, converter, name="node", store=None, root=None, settings="", env=None):
+        self.box, self.name, self.converter, self.env = box, name, converter, env
         self.dir = box.folder(name + "-floe")
         os.chmod(box.dir, 0o755)
         self.root = root or os.path.join(self.dir, "root")
@@ -94,7 +102,7 @@ class Floe:
         self.runtime = os.path.join(self.dir, "run")
         self.socket = os.path.join(self.runtime, "snapshotter.sock")
         self.metrics_socket = os.path.join(self.runtime, "metrics.sock")
-        self.config = box.write(name + "-floe/floe.toml", self.defaults(store or converter.folder) + settings)
+        self.config = box.write(name + "-floe/floe.toml", self.defaults(store or converter.address) + settings)
         self.argv = [program("floe-snapshotter"), "--root", self.root, "--socket", self.socket, "--runtime-dir", self.runtime,
                      "--config", self.config, "--containerd", box.path(name, "containerd.sock")]
         self.daemon = None
@@ -102,12 +110,12 @@ class Floe:
         box.undo.callback(self.shutdown)
 
     def defaults(self, store):
-        return ('[store]\naddress = "folder:%s"\n[keys]\ndirectory = "%s"\n[fusefs]\ncache_dir = "%s"\nfree_share = 0.0\nmetrics = "%s"\n'
+        return ('[store]\naddress = "%s"\n[keys]\ndirectory = "%s"\n[fusefs]\ncache_dir = "%s"\nfree_share = 0.0\nmetrics = "%s"\n'
                 % (store, self.converter.keys, self.cache, self.metrics_socket))
 
     def start(self):
         if self.daemon is None:
-            self.daemon = self.box.daemon(self.name + "-floe-snapshotter", self.argv)
+            self.daemon = self.box.daemon(self.name + "-floe-snapshotter", self.argv, self.env)
         else:
             self.daemon.start()
         wait_until("floe-snapshotter answers", lambda: self.daemon.require_alive() and os.path.exists(self.socket) and self.fusefs())
@@ -182,20 +190,32 @@ class Floe:
 class World:
     """A registry with an ordinary image `small:1`, a store, and one node on which floe is the snapshotter."""
 
+    counted_within = 0.02  # floe's own metric of bytes fetched, and what was counted outside
+    idle_bytes = 0         # what may be counted while nothing is fetched
+
     def __init__(self, box, version, layout=None, name="small", counted=False, pause=None, settings=""):
         self.box, self.version = box, version
         self.registry = Registry(box)
-        self.converter = Converter(box)
+        self.converter = self.make_converter()
         self.layout = layout or small_image(box)
         self.ordinary = self.registry.push_layout(self.layout, name + ":1")
-        self.counter = Counter(box, self.converter.folder) if counted else None
+        self.counter = self.make_counter() if counted else None
         self.settings = settings
         self.pause = self.registry.push_layout(pause, "pause:1") if pause else None
         self.node, self.floe = self.add_node("node")
 
+    def make_converter(self):
+        return Converter(self.box)
+
+    def make_counter(self):
+        return Counter(self.box, self.converter.folder)
+
+    def make_floe(self, name):
+        return Floe(self.box, self.converter, name, self.counter.address if self.counter else None, settings=self.settings)
+
     def add_node(self, name):
         """Another machine: nothing of an image is there yet."""
-        floe = Floe(self.box, self.converter, name, self.counter.folder if self.counter else None, settings=self.settings)
+        floe = self.make_floe(name)
         return Containerd(self.box, self.version, name, floe=floe, pause=self.pause), floe
 
     def converted(self, name="small:floe", *flags):
@@ -214,6 +234,11 @@ class World:
             return (floe or self.floe).quiet() and self.counter.bytes() == before
         wait_until("requests to the store end", settled)
         return self.counter.bytes()
+
+    def fetched_nothing(self, since, what):
+        """`since`: what fetched() said before."""
+        more = self.fetched() - since
+        check(more <= self.idle_bytes, "%s: %d bytes were fetched", what, more)
 
     def nothing_pinned(self, floe=None, node=None):
         """After images and containers are gone: containerd knows no snapshot, and floe holds no mount and no image."""

@@ -15,12 +15,12 @@ class BorrowedKeys:
     """A converter's keys after someone took something away from them."""
 
     def __init__(self, converter, box, name):
-        self.folder, self.keys = converter.folder, box.path(name)
+        self.address, self.keys = converter.address, box.path(name)
         shutil.copytree(converter.keys, self.keys)
 
 
 def another_node(world, box, version, keys, name):
-    floe = Floe(box, keys, name, store=world.converter.folder)
+    floe = Floe(box, keys, name, store=world.converter.address)
     return Containerd(box, version, name, floe=floe), floe
 
 
@@ -98,7 +98,7 @@ def another_store(box, version):
     ref = world.converted()
     other = box.path("other-store")
     world.converter.floe("store", "init", "folder:" + other)
-    floe = Floe(box, world.converter, "lost", store=other)
+    floe = Floe(box, world.converter, "lost", store="folder:" + other)
     node = Containerd(box, version, "lost", floe=floe)
     node.pull(ref)
     refused(node, ref, "store")

@@ -103,7 +103,7 @@ def trap_6_errors_reach_the_user(box, version):
     ref = world.converted()
     stranger = Converter(box, "stranger")
     stranger.floe("key", "generate")
-    floe = Floe(box, stranger, "foreign", store=world.converter.folder)
+    floe = Floe(box, stranger, "foreign", store=world.converter.address)
     node = Containerd(box, version, "foreign", floe=floe)
     node.pull(ref)
     for out in (node.ctr_run(ref, "true", name="one", code=1), node.nerdctl("run", "--rm", "--net", "none", ref, "true", code=None)):

@@ -254,8 +254,8 @@ class Converter:
 class Node:
     """Keeper, FUSE connection, fusefs, EROFS mounts."""
 
-    def __init__(self, converter, *flags, store=None, folder=None):
-        self.converter, self.flags = converter, list(flags)
+    def __init__(self, converter, *flags, store=None, folder=None, env=None):
+        self.converter, self.flags, self.env = converter, list(flags), env
         self.folder = folder or tempfile.mkdtemp(prefix="floe-node-")
         os.chmod(self.folder, 0o755)
         self.store = store or "folder:" + converter.store
@@ -318,7 +318,7 @@ class Node:
                     "--cache-dir": self.cache, "--config": self.converter.config, "--user": "61616", "--free-share": "0.01"}
         settings.update(zip(self.flags[::2], self.flags[1::2]))
         command = [os.path.join(BIN, "floe-fusefs")] + [word for pair in settings.items() for word in pair]
-        self.fusefs = subprocess.Popen(command, stderr=self.log)
+        self.fusefs = subprocess.Popen(command, stderr=self.log, env=self.env)
         self.control = Control(self.control_sock)
 
         def answers():
