@@ -6,6 +6,8 @@ import concurrent.futures
 import socket
 import time
 
+import poison
+from aws_like import AwsLike
 from harness import check, equal, main
 from memcache import Memcache
 from network import Network
@@ -113,6 +115,26 @@ def both_kinds_of_s3(box):
         one_of_many_puts(server)
 
 
+def aws_refuses_where_minio_misses(box):
+    Network(box)
+    minio = Minio(box)
+    proxy = AwsLike(box, minio.endpoint)
+    client = S3(proxy.endpoint, minio.root.keys)
+    equal(client.put(minio.bucket, "a/b c", b"x" * 100000).status, 200, "a put through the proxy")
+    equal((client.get(minio.bucket, "a/b c").body, client.head(minio.bucket, "a/b c").headers["Content-Length"]), (b"x" * 100000, "100000"), "and back")
+    equal((client.get(minio.bucket, "none").status, client.head(minio.bucket, "none").status, proxy.renamed), (403, 403, 2), "what is not there")
+    equal(list(client.names(minio.bucket)), ["a/b c"], "names")
+    proxy.expired.add(client.keys.access)
+    answer = client.get(minio.bucket, "a/b c")
+    equal((answer.status, answer.code), (400, "ExpiredToken"), "an expired key")
+
+
+def poison_has_the_right_form(_):
+    equal(poison.crc32c(b"123456789"), 0xE3069283, "CRC-32C of the published example")
+    equal(poison.parts("f1." + "ab" * 32 + ".4.1.3"), (b"\xab" * 32, 4, 1, 3), "a shard's key")
+    equal(poison.parts("f1." + "ab" * 32 + ".lease"), None, "a lease's key")
+
+
 if __name__ == "__main__":
     main([a_cut_link_is_a_black_hole, a_link_has_its_rate, memcache_client_counts_and_empties, toxiproxy_delays_and_heals,
-          both_kinds_of_s3], network=True)
+          both_kinds_of_s3, aws_refuses_where_minio_misses, poison_has_the_right_form], network=True)
