@@ -196,7 +196,8 @@ absl::Status Daemon::Start() {
       tiers_, Tiers::Create(options_.tiers, std::move(opened_.node_key), metrics_, clock));
   images_ = std::make_unique<ImageTable>(
       *opened_.keeper, opened_.keys, tiers_->loader(),
-      [this](const store::Manifest& manifest) { return tiers_->SourceFor(manifest); }, clock);
+      [this](const store::Manifest& manifest) { return tiers_->SourceFor(manifest); },
+      [this](const store::Manifest& manifest) { return tiers_->AdmitStart(manifest); }, clock);
   FLOE_RETURN_IF_ERROR(images_->Restore());
   keeper_pool_ = std::make_unique<ThreadPool>("keeper", 1);
   fs_ = std::make_unique<ImageFs>(

@@ -91,8 +91,10 @@ FusefsClient::Image ToImage(const control::ImageInfo& info) {
 
 absl::StatusOr<FusefsClient::Opened> FusefsClient::OpenImage(const std::string& name, int manifest,
                                                              const std::string& label,
-                                                             SteadyTime deadline) const {
+                                                             SteadyTime deadline,
+                                                             MayRefuse may_refuse) const {
   control::Request request;
+  request.mutable_open_image()->set_may_refuse(may_refuse == MayRefuse::kYes);
   request.mutable_open_image()->set_name(name);
   request.mutable_open_image()->set_label(label);
   request.mutable_open_image()->set_deadline_ms(MillisecondsLeft(deadline));

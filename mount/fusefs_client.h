@@ -11,6 +11,10 @@
 
 namespace floe::mount {
 
+// Whether floe-fusefs may refuse to open an image because the origin cannot keep up: for new
+// containers only.
+enum class MayRefuse { kNo, kYes };
+
 // Thread safe: each call has a connection of its own. Codes and texts of errors are the daemon's,
 // verbatim. While nobody listens (floe-fusefs is being started again) a call waits until its
 // deadline, then answers UNAVAILABLE. A deadline that passes in the daemon is DEADLINE_EXCEEDED.
@@ -40,9 +44,10 @@ class FusefsClient {
   };
 
   // Serves the manifest behind `manifest` (borrowed) as file `name` ([0-9a-f-]+); returns when
-  // superblock and metadata are local.
+  // superblock and metadata are local. UNAVAILABLE also when it may refuse and does.
   absl::StatusOr<Opened> OpenImage(const std::string& name, int manifest, const std::string& label,
-                                   SteadyTime deadline) const;
+                                   SteadyTime deadline,
+                                   MayRefuse may_refuse = MayRefuse::kNo) const;
   // NOT_FOUND when there is no such image.
   absl::Status CloseImage(const std::string& name, SteadyTime deadline) const;
   absl::StatusOr<std::vector<Image>> ListImages(SteadyTime deadline) const;

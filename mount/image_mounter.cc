@@ -35,6 +35,7 @@ struct Entry {
   std::optional<bool> long_readahead;  // nullopt: as an earlier process left it
   uint64_t attempts = 0;               // that ended
   absl::Status last;                   // of the last attempt
+  MayRefuse last_may_refuse = MayRefuse::kNo;
 };
 
 // Manifest key, then the mapping: empty for the plain mount, which sorts before its clones.
@@ -85,10 +86,11 @@ class Mounter : public ImageMounter {
 
  private:
   using Make = std::function<absl::StatusOr<MountRecord>()>;
-  enum class OnFailure { kShare, kGoOn };
+  // kShareAll: also of an attempt that was one that may be refused.
+  enum class OnFailure { kShareAll, kShare, kGoOn };
   enum class Adopted { kKeep, kDrop };
 
-  absl::StatusOr<MountRecord> Hold(const EntryKey& key, const std::string& holder,
+  absl::StatusOr<MountRecord> Hold(const EntryKey& key, const MountRequest& request,
                                    SteadyTime deadline, const Make& make) FLOE_EXCLUDES(mutex_);
   absl::StatusOr<Entry*> Take(const EntryKey& key, OnFailure on_failure, SteadyTime deadline)
       FLOE_REQUIRES(mutex_);
@@ -132,7 +134,7 @@ Mounter::~Mounter() {
 }
 
 // Waits until nobody works on `key`, and takes it. With kShare an attempt that fails meanwhile is
-// ours too, unless only its deadline was shorter than ours.
+// ours too, unless only its deadline was shorter than ours, or it was refused as we may not be.
 absl::StatusOr<Entry*> Mounter::Take(const EntryKey& key, OnFailure on_failure,
                                      SteadyTime deadline) {
   Entry& entry = entries_[key];
@@ -144,7 +146,9 @@ absl::StatusOr<Entry*> Mounter::Take(const EntryKey& key, OnFailure on_failure,
       status = absl::DeadlineExceededError("another mount of the same image takes too long");
     }
     const bool failed = entry.attempts > seen && !absl::IsDeadlineExceeded(entry.last);
-    if (failed && on_failure == OnFailure::kShare) status.Update(Apart(entry.last));
+    const bool ours = on_failure == OnFailure::kShareAll ||
+                      (on_failure == OnFailure::kShare && entry.last_may_refuse == MayRefuse::kNo);
+    if (failed && ours) status.Update(Apart(entry.last));
   }
   --entry.waiting;
   if (status.ok()) {
@@ -168,13 +172,15 @@ void Mounter::GiveBack(const EntryKey& key, Entry& entry) {
   changed_.NotifyAll();
 }
 
-absl::StatusOr<MountRecord> Mounter::Hold(const EntryKey& key, const std::string& holder,
+absl::StatusOr<MountRecord> Mounter::Hold(const EntryKey& key, const MountRequest& request,
                                           SteadyTime deadline, const Make& make) {
   Entry* entry = nullptr;
   std::optional<MountRecord> old;
   {
     MutexLock lock(mutex_);
-    FLOE_ASSIGN_OR_RETURN(entry, Take(key, OnFailure::kShare, deadline));
+    const OnFailure share =
+        request.may_refuse == MayRefuse::kYes ? OnFailure::kShareAll : OnFailure::kShare;
+    FLOE_ASSIGN_OR_RETURN(entry, Take(key, share, deadline));
     old = entry->record;
   }
   const bool alive = old && maker_->Check(*old).ok();
@@ -187,11 +193,12 @@ absl::StatusOr<MountRecord> Mounter::Hold(const EntryKey& key, const std::string
   MutexLock lock(mutex_);
   ++entry->attempts;
   entry->last = Apart(record.status());
+  entry->last_may_refuse = request.may_refuse;
   if (record.ok()) {
     if (!alive) entry->long_readahead = false;  // as the maker set it
     entry->record = *record;
     entry->adopted = false;
-    entry->holders.insert(holder);
+    entry->holders.insert(request.holder);
   }
   GiveBack(key, *entry);
   return record;
@@ -201,8 +208,9 @@ absl::StatusOr<std::string> Mounter::Mount(const MountRequest& request) {
   FLOE_RETURN_IF_ERROR(Validate(request));
   const SteadyTime deadline = Bounded(request.deadline);
   FLOE_ASSIGN_OR_RETURN(
-      const MountRecord record, Hold({request.key, ""}, request.holder, deadline, [&] {
-        return maker_->Make({request.manifest_path, request.key, request.label}, deadline);
+      const MountRecord record, Hold({request.key, ""}, request, deadline, [&] {
+        return maker_->Make({request.manifest_path, request.key, request.label, request.may_refuse},
+                            deadline);
       }));
   return record.path;
 }
@@ -218,7 +226,7 @@ absl::StatusOr<std::string> Mounter::MountIdmapped(const MountRequest& request,
     plain = *entries_[{request.key, ""}].record;
   }
   const absl::StatusOr<MountRecord> clone =
-      Hold({request.key, FormatIdMapping(mapping)}, request.holder, deadline,
+      Hold({request.key, FormatIdMapping(mapping)}, request, deadline,
            [&] { return maker_->Clone(plain, mapping, deadline); });
   if (clone.ok()) return clone->path;
   if (!held) (void)Release(request.key, request.holder, deadline);

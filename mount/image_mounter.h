@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "mount/daemon_supervisor.h"
 #include "mount/erofs_mount.h"
+#include "mount/fusefs_client.h"
 #include "mount/idmap.h"
 
 namespace floe::mount {
@@ -37,6 +38,9 @@ struct MountRequest {
   // asks.
   std::string holder;
   SteadyTime deadline = kNoDeadline;  // kNoDeadline: 60 s
+  // Of a new container: what is not mounted yet may be refused (UNAVAILABLE) while the origin
+  // cannot keep up with what runs.
+  MayRefuse may_refuse = MayRefuse::kNo;
 };
 
 struct MountInfo {

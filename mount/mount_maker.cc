@@ -76,7 +76,8 @@ absl::Status MountMaker::Attach(const MountRecord& record, int mount) {
 absl::StatusOr<ErofsMount> MountMaker::Mount(const FuseMount& fuse, const Image& image,
                                              const std::string& name, SteadyTime deadline) {
   FLOE_ASSIGN_OR_RETURN(const UniqueFd manifest, OpenFile(image.manifest_path, O_RDONLY));
-  const auto opened = daemons_.fusefs().OpenImage(name, manifest.get(), image.label, deadline);
+  const auto opened =
+      daemons_.fusefs().OpenImage(name, manifest.get(), image.label, deadline, image.may_refuse);
   FLOE_RETURN_IF_ERROR(opened.status());
   absl::StatusOr<ErofsMount> mounted = MountErofs(fuse.mount.get(), name, backend_, deadline);
   if (!mounted.ok()) return ExplainMountFailure(mounted.status(), image.label);

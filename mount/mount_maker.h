@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "mount/daemon_supervisor.h"
+#include "mount/fusefs_client.h"
 #include "mount/idmap.h"
 #include "mount/mount_record.h"
 
@@ -25,6 +26,7 @@ class MountMaker {
     std::string manifest_path;
     std::string key;
     std::string label;
+    MayRefuse may_refuse = MayRefuse::kNo;
   };
   // floe-fusefs serves the manifest, EROFS is mounted on it and attached under a new number.
   // Nothing is left on failure.

@@ -105,6 +105,7 @@ mount::MountRequest ImageLowers::ToMountRequest(const LowerRequest& request) con
   to.label = request.label;
   to.holder = request.holder;
   to.deadline = request.deadline;
+  to.may_refuse = request.may_refuse ? mount::MayRefuse::kYes : mount::MayRefuse::kNo;
   return to;
 }
 

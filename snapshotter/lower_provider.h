@@ -21,6 +21,7 @@ struct LowerRequest {
   std::string holder;                       // who needs it; counts once however often it asks
   std::optional<mount::IdMapping> mapping;  // seen through it; none: as it is
   SteadyTime deadline = kNoDeadline;
+  bool may_refuse = false;  // for a new container: not while the origin cannot keep up
 };
 
 // Thread safe. Errors as the user shall see them: FAILED_PRECONDITION (the image cannot be used

@@ -103,7 +103,8 @@ absl::StatusOr<std::vector<Mount>> Snapshotter::Create(Kind kind, const std::str
   }
   // Mounts the image, if there is one, outside any lock: it may take as long as a network does.
   auto snapshot = [&]() -> absl::StatusOr<Snapshot> {
-    FLOE_ASSIGN_OR_RETURN(const DirectoryAttributes root, RootAttributes(chain, mapping, deadline));
+    FLOE_ASSIGN_OR_RETURN(const DirectoryAttributes root,
+                          RootAttributes(kind, chain, mapping, deadline));
     const bool work = kind == Kind::kActive && !chain.empty();
     FLOE_ASSIGN_OR_RETURN(
         Directories::Staged staged,
@@ -143,12 +144,14 @@ absl::StatusOr<std::vector<Layer>> Snapshotter::ChainBelow(const std::string& pa
 }
 
 // The root of the new layer shows through as the container's "/": it looks like the parent's.
+// Here, and nowhere else, a new container may be refused because the origin cannot keep up.
 absl::StatusOr<DirectoryAttributes> Snapshotter::RootAttributes(
-    const std::vector<Layer>& chain, const std::optional<mount::IdMapping>& mapping,
+    Kind kind, const std::vector<Layer>& chain, const std::optional<mount::IdMapping>& mapping,
     SteadyTime deadline) {
   DirectoryAttributes root;
   for (const Layer& layer : chain) {
-    FLOE_ASSIGN_OR_RETURN(const std::string lower, PlainLower(layer, deadline));
+    const bool may_refuse = kind == Kind::kActive;
+    FLOE_ASSIGN_OR_RETURN(const std::string lower, PlainLower(layer, deadline, may_refuse));
     if (&layer != &chain.front()) continue;
     FLOE_ASSIGN_OR_RETURN(root, AttributesOf(lower));
   }
@@ -159,9 +162,11 @@ absl::StatusOr<DirectoryAttributes> Snapshotter::RootAttributes(
   return root;
 }
 
-absl::StatusOr<std::string> Snapshotter::PlainLower(const Layer& layer, SteadyTime deadline) {
+absl::StatusOr<std::string> Snapshotter::PlainLower(const Layer& layer, SteadyTime deadline,
+                                                    bool may_refuse) {
   if (!layer.floe()) return directories_->FilesPath(layer.id);
-  return lowers_.Acquire({layer.manifest, layer.name, HolderOf(layer.id), {}, deadline});
+  return lowers_.Acquire(
+      {layer.manifest, layer.name, HolderOf(layer.id), {}, deadline, may_refuse});
 }
 
 absl::StatusOr<std::string> Snapshotter::MappedLower(const Snapshot& snapshot, const Layer& layer,

@@ -90,10 +90,11 @@ class Snapshotter {
                                             const std::string& parent, const Labels& labels,
                                             SteadyTime deadline);
   absl::StatusOr<std::vector<Layer>> ChainBelow(const std::string& parent);
-  absl::StatusOr<DirectoryAttributes> RootAttributes(const std::vector<Layer>& chain,
+  absl::StatusOr<DirectoryAttributes> RootAttributes(Kind kind, const std::vector<Layer>& chain,
                                                      const std::optional<mount::IdMapping>& mapping,
                                                      SteadyTime deadline);
-  absl::StatusOr<std::string> PlainLower(const Layer& layer, SteadyTime deadline);
+  absl::StatusOr<std::string> PlainLower(const Layer& layer, SteadyTime deadline,
+                                         bool may_refuse = false);
   absl::StatusOr<std::string> MappedLower(const Snapshot& snapshot, const Layer& layer,
                                           const mount::IdMapping& mapping, SteadyTime deadline);
   absl::StatusOr<std::vector<std::string>> LowersOf(const Snapshot& snapshot, SteadyTime deadline);

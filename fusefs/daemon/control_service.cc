@@ -51,7 +51,8 @@ control::Reply OpenImage(ImageTable& images, const control::OpenImage& request,
   auto manifest = TakeDescriptor(message);
   if (!manifest.ok()) return ErrorReply(manifest.status());
   const auto opened = images.Open(request.name(), *std::move(manifest), request.label(),
-                                  DeadlineAfter(request.deadline_ms()));
+                                  DeadlineAfter(request.deadline_ms()),
+                                  request.may_refuse() ? MayRefuse::kYes : MayRefuse::kNo);
   if (!opened.ok()) {
     Log(LogLevel::kWarning, "image not opened",
         {{"image", request.label()},

@@ -55,11 +55,13 @@ void WarnOfUnlockedKeys() {
 }  // namespace
 
 ImageTable::ImageTable(keeper::KeeperClient& keeper, const ManifestKeys& keys,
-                       std::shared_ptr<ChunkLoader> loader, SourceOf source_of, Clock& clock)
+                       std::shared_ptr<ChunkLoader> loader, SourceOf source_of, Admit admit,
+                       Clock& clock)
     : keeper_(keeper),
       keys_(keys),
       loader_(std::move(loader)),
       source_of_(std::move(source_of)),
+      admit_(std::move(admit)),
       clock_(clock) {}
 
 absl::StatusOr<ImageTable::ReadableManifest> ImageTable::ReadManifest(int manifest_fd) const {
@@ -79,7 +81,8 @@ absl::StatusOr<store::ManifestId> ImageTable::Check(int manifest) const {
 }
 
 absl::StatusOr<OpenedImage> ImageTable::Open(const std::string& name, UniqueFd manifest_fd,
-                                             const std::string& label, SteadyTime deadline) {
+                                             const std::string& label, SteadyTime deadline,
+                                             MayRefuse may_refuse) {
   if (!ValidName(name) || label.size() > kMaxLabelBytes) {
     return absl::InvalidArgumentError(absl::StrCat("image name \"", name, "\" or its label: bad"));
   }
@@ -87,6 +90,7 @@ absl::StatusOr<OpenedImage> ImageTable::Open(const std::string& name, UniqueFd m
   if (!manifest.ok()) return AsPrecondition(manifest.status());
   FLOE_ASSIGN_OR_RETURN(const auto serving, Serving(name, manifest->id));
   if (serving) return OpenedImage{serving, manifest->id};
+  if (may_refuse == MayRefuse::kYes) FLOE_RETURN_IF_ERROR(admit_(manifest->manifest));
 
   auto image = MakeImage(name, label.empty() ? name : label, 0, std::move(manifest->manifest));
   store::RequestOptions options;

@@ -29,6 +29,9 @@ struct OpenedImage {
   store::ManifestId manifest;
 };
 
+// Whether opening may be refused because the origin cannot keep up: for new containers only.
+enum class MayRefuse { kNo, kYes };
+
 struct ImageState {
   std::shared_ptr<const ServedImage> image;
   store::ManifestId manifest;
@@ -41,17 +44,20 @@ class ImageTable : public ImageCatalog {
  public:
   // Gives the chunks of a manifest; what it returns is kept alive by its owner.
   using SourceOf = std::function<std::shared_ptr<ChunkSource>(const store::Manifest& manifest)>;
+  // OK, or why no new container of this image can be started now (Tiers::AdmitStart).
+  using Admit = std::function<absl::Status(const store::Manifest& manifest)>;
   // All borrowed.
   ImageTable(keeper::KeeperClient& keeper, const ManifestKeys& keys,
-             std::shared_ptr<ChunkLoader> loader, SourceOf source_of, Clock& clock);
+             std::shared_ptr<ChunkLoader> loader, SourceOf source_of, Admit admit, Clock& clock);
 
   // Opens the manifest behind `manifest`, makes superblock and metadata local, and serves the image
   // as `name`. The same name and manifest again is the same image. Blocks.
   // INVALID_ARGUMENT: bad name; ALREADY_EXISTS: the name serves another manifest;
   // FAILED_PRECONDITION: the manifest is damaged, foreign, untrusted or too new, with the reason;
-  // DEADLINE_EXCEEDED, UNAVAILABLE: metadata did not arrive.
+  // DEADLINE_EXCEEDED, UNAVAILABLE: metadata did not arrive, or may_refuse and it is refused.
   absl::StatusOr<OpenedImage> Open(const std::string& name, UniqueFd manifest,
-                                   const std::string& label, SteadyTime deadline)
+                                   const std::string& label, SteadyTime deadline,
+                                   MayRefuse may_refuse = MayRefuse::kNo)
       FLOE_EXCLUDES(mutex_, keeper_mutex_);
   // Takes the name away; the image goes when the kernel has released it. NOT_FOUND. Blocks.
   absl::Status Close(const std::string& name) FLOE_EXCLUDES(mutex_, keeper_mutex_);
@@ -110,6 +116,7 @@ class ImageTable : public ImageCatalog {
   const ManifestKeys& keys_;
   const std::shared_ptr<ChunkLoader> loader_;
   const SourceOf source_of_;
+  const Admit admit_;
   Clock& clock_;
 
   // Taken first, and held while the keeper is asked: records change one at a time.

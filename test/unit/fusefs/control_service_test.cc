@@ -72,6 +72,18 @@ TEST_F(ControlServiceTest, OpensListsAndCloses) {
   EXPECT_EQ(Ask(close).code(), static_cast<uint32_t>(absl::StatusCode::kNotFound));
 }
 
+TEST_F(ControlServiceTest, ANewContainerHearsWhyItIsRefused) {
+  admission_ = absl::UnavailableError("the origin cannot keep up");
+  control::Request request;
+  request.mutable_open_image()->set_name("0a");
+  request.mutable_open_image()->set_may_refuse(true);
+  const UniqueFd fd = Fd(manifest_);
+  const control::Reply refused = Ask(request, {fd.get()});
+  EXPECT_EQ(refused.code(), static_cast<uint32_t>(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(refused.message(), "the origin cannot keep up");
+  EXPECT_EQ(OpenImage("0a").code(), 0u);
+}
+
 TEST_F(ControlServiceTest, ErrorsCarryCodeAndText) {
   const control::Reply refused = OpenImage("no/name");
   EXPECT_EQ(refused.code(), static_cast<uint32_t>(absl::StatusCode::kInvalidArgument));

@@ -62,6 +62,23 @@ TEST_F(ImageTableTest, TheSameAgainIsTheSameAndAnotherIsRefused) {
   EXPECT_NE(Open("0b", other)->image->inode, first->image->inode);
 }
 
+TEST_F(ImageTableTest, OnlyNewContainersAreRefusedAndNotOfAnImageThatIsServed) {
+  admission_ = absl::UnavailableError("the origin cannot keep up");
+  const auto start = [&](const std::string& name) {
+    return table_->Open(name, Fd(manifest_), "shop:1", Soon(), MayRefuse::kYes).status();
+  };
+  EXPECT_EQ(start("0a"), admission_);
+  EXPECT_TRUE(table_->List().empty());
+  EXPECT_TRUE(keeper_->List("image.")->empty());
+  ASSERT_TRUE(Open("0a", manifest_).ok());
+  EXPECT_TRUE(start("0a").ok());
+  Restart();
+  EXPECT_EQ(table_->List().size(), 1u);
+  EXPECT_EQ(start("0b"), admission_);
+  admission_ = absl::OkStatus();
+  EXPECT_TRUE(start("0b").ok());
+}
+
 TEST_F(ImageTableTest, ManyOpenersOfOneNameGetOneImage) {
   std::vector<std::thread> threads;
   std::array<std::shared_ptr<const ServedImage>, 8> images;

@@ -41,7 +41,7 @@ class NodeFixture : public ::testing::Test {
   std::string StoreAddress() const { return "folder:" + dir_.path() + "/store"; }
 
   void MakeTiers() {
-    TierOptions options;
+    TierOptions options = options_;
     options.store_address = store_address_.empty() ? StoreAddress() : store_address_;
     options.cache_dir = dir_.path() + "/cache";
     options.free_share = 0;
@@ -49,6 +49,16 @@ class NodeFixture : public ::testing::Test {
     auto tiers = Tiers::Create(options, Secret::Copy(Bytes(32, 1)), metrics_, Clock::Real());
     ASSERT_TRUE(tiers.ok()) << tiers.status();
     tiers_ = *std::move(tiers);
+  }
+  // From now on nothing comes from the store, whose threads are all taken, until the flag is false.
+  std::shared_ptr<std::atomic<bool>> BlockOrigin() {
+    auto held = std::make_shared<std::atomic<bool>>(true);
+    for (size_t i = 0; i < options_.origin_threads; ++i) {
+      tiers_->blocking().Run([held] {
+        while (*held) std::this_thread::yield();
+      });
+    }
+    return held;
   }
   // As a daemon that was killed and started again.
   void Restart() {
@@ -62,6 +72,9 @@ class NodeFixture : public ::testing::Test {
     return std::make_unique<ImageTable>(
         *keeper_, manifest_keys_, tiers_->loader(),
         [this](const store::Manifest& manifest) { return tiers_->SourceFor(manifest); },
+        [this](const store::Manifest& manifest) {
+          return admission_.ok() ? tiers_->AdmitStart(manifest) : admission_;
+        },
         Clock::Real());
   }
   // Publishes an image and gives the path of its manifest.
@@ -96,6 +109,8 @@ class NodeFixture : public ::testing::Test {
   std::thread keeper_thread_;
   std::unique_ptr<keeper::KeeperClient> keeper_;
   std::string store_address_;
+  TierOptions options_;     // but for the paths
+  absl::Status admission_;  // what new containers are told; OK: what the tiers say
   std::unique_ptr<Tiers> tiers_;
   std::unique_ptr<ImageTable> table_;
 };

@@ -117,6 +117,9 @@ class FakeFusefs {
     if (text == "crash") _exit(3);
     if (absl::StartsWith(text, "bad ")) return absl::FailedPreconditionError(text.substr(4));
     while (text == "block") pause();
+    if (text == "overloaded" && open.may_refuse()) {
+      return absl::UnavailableError("the origin cannot keep up");
+    }
     const uint64_t inode = Serve(open.name(), text);
     reply.mutable_image_opened()->set_inode(inode);
     return keeper_->Put(absl::StrCat(kPrefix, open.name()), AsBytes(text), {manifest});

@@ -93,6 +93,17 @@ TEST_F(FusefsClientTest, OpenBringsManifestNameAndDeadline) {
   EXPECT_EQ(opened->chunks, 3U);
 }
 
+TEST_F(FusefsClientTest, OpenMayBeRefusedOnlyWhenItSaysSo) {
+  Door door(path_);
+  int asked = 0;
+  door.Serve(2, [&asked](const control::Request& request, const Message&) {
+    EXPECT_EQ(request.open_image().may_refuse(), asked++ == 1);
+    return Ok();
+  });
+  EXPECT_TRUE(client_.OpenImage("0a", file_.get(), "", In(seconds(20))).ok());
+  EXPECT_TRUE(client_.OpenImage("0a", file_.get(), "", In(seconds(20)), MayRefuse::kYes).ok());
+}
+
 TEST_F(FusefsClientTest, ErrorsAreTheDaemonsVerbatim) {
   Door door(path_);
   door.Serve(2, [](const control::Request&, const Message&) {

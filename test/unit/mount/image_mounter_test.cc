@@ -102,6 +102,40 @@ TEST_F(MounterTest, SharedUntilTheLastHolderGoes) {
   EXPECT_TRUE(mounter_->Release("unknown", "b", In(seconds(5))).ok());
 }
 
+TEST_F(MounterTest, OnlyWhatIsNewAndNotMountedYetIsRefused) {
+  MountRequest fresh = Request("m1", "new", "overloaded");
+  fresh.may_refuse = MayRefuse::kYes;
+  const absl::Status refused = mounter_->Mount(fresh).status();
+  EXPECT_EQ(refused, absl::UnavailableError("the origin cannot keep up"));
+  EXPECT_TRUE(mounter_->List().empty());
+  const auto must = mounter_->Mount(Request("m1", "old", "overloaded"));
+  ASSERT_TRUE(must.ok()) << must.status();
+  EXPECT_EQ(mounter_->Mount(fresh).value(), *must);  // mounted already
+}
+
+// A refusal is nothing to share with those who may not be refused.
+TEST_F(MounterTest, WhoMayNotBeRefusedIsNotRefusedWithOthers) {
+  constexpr size_t kThreads = 20;
+  std::latch go(kThreads);
+  std::vector<std::thread> threads;
+  std::atomic<int> mounted = 0;
+  const MountRequest request = Request("m1", "", "overloaded");
+  for (size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      MountRequest mine = request;
+      mine.holder = absl::StrCat("holder ", i);
+      mine.may_refuse = i % 2 == 0 ? MayRefuse::kYes : MayRefuse::kNo;
+      go.arrive_and_wait();
+      const auto path = mounter_->Mount(mine);
+      if (i % 2 == 0) return;
+      EXPECT_TRUE(path.ok()) << path.status();
+      mounted += path.ok() ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(mounted, kThreads / 2);
+}
+
 TEST_F(MounterTest, HundredAtOnceMakeOneMount) {
   constexpr int kThreads = 100;
   std::latch go(kThreads);

@@ -29,6 +29,7 @@ class FakeLowers : public LowerProvider {
     ++acquired;
     deadline = request.deadline;
     if (!error.ok()) return error;
+    if (request.may_refuse && !refusal.ok()) return refusal;
     if (request.manifest.empty()) return directory_ + "/mapped-layers";
     const std::string path =
         directory_ + (request.mapping ? "/mapped-" : "/image-") + request.manifest.substr(0, 8);
@@ -59,6 +60,7 @@ class FakeLowers : public LowerProvider {
 
   absl::Status error;
   absl::Status release_error;
+  absl::Status refusal;  // of what may be refused
   SteadyTime deadline;
   std::function<void()> on_acquire;
   int acquired = 0;
@@ -123,6 +125,23 @@ class SnapshotterTest : public testing::Test {
   FakeClock clock_;
   std::unique_ptr<Snapshotter> snapshotter_;
 };
+
+TEST_F(SnapshotterTest, OnlyNewContainersAreRefusedWhileTheOriginCannotKeepUp) {
+  Floe("image");
+  ASSERT_TRUE(snapshotter_->Prepare("before", "image", {}).ok());
+  lowers_.refusal = absl::UnavailableError("floe image: the origin cannot keep up");
+  const absl::Status refused = snapshotter_->Prepare("new", "image", {}).status();
+  EXPECT_EQ(refused.code(), StatusCode::kUnavailable);
+  EXPECT_TRUE(absl::StrContains(refused.message(), "cannot keep up"));
+  EXPECT_EQ(snapshotter_->Stat("new").status().code(), StatusCode::kNotFound);
+  EXPECT_TRUE(snapshotter_->Mounts("before").ok());
+  EXPECT_TRUE(snapshotter_->View("view", "image", {}).ok());
+  EXPECT_TRUE(snapshotter_->Mounts("view").ok());
+  Reopen();  // what was held comes back
+  EXPECT_TRUE(snapshotter_->Mounts("before").ok());
+  lowers_.refusal = absl::OkStatus();
+  EXPECT_TRUE(snapshotter_->Prepare("new", "image", {}).ok());
+}
 
 TEST_F(SnapshotterTest, OrdinaryChain) {
   Ordinary("base");
