@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all operations share, and those of one request. Ranges: s3_get.cc; puts: s3_put.cc, parts:
+// s3_upload.cc; lists: s3_list.cc.
+#include "store/s3/s3_object_store.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "store/blocking.h"
+#include "store/s3/s3_error.h"
+
+namespace floe::store {
+
+S3ObjectStore::S3ObjectStore(std::unique_ptr<S3Client> client, std::string prefix, std::string name,
+                             const S3ObjectStoreOptions& options)
+    : client_(std::move(client)),
+      prefix_(std::move(prefix)),
+      name_(std::move(name)),
+      options_(options) {}
+
+S3ObjectStore::~S3ObjectStore() { calls_.WaitUntilNone(); }
+
+void S3ObjectStore::SendChecked(S3Request request, std::string what,
+                                std::function<void(absl::StatusOr<net::AsyncHttpAnswer>)> done) {
+  client_->Send(std::move(request), [what = std::move(what), done = std::move(done)](
+                                        absl::StatusOr<net::AsyncHttpAnswer> answer) {
+    if (!answer.ok()) return done(Annotate(answer.status(), what));
+    if (answer->status < 200 || answer->status > 299) return done(S3Error(what, *answer));
+    done(std::move(answer));
+  });
+}
+
+void S3ObjectStore::Get(const std::string& name, uint64_t max_bytes, const RequestOptions& options,
+                        GetCallback done) {
+  const absl::Status valid = CheckObjectName(name);
+  if (!valid.ok()) return done(valid);
+  calls_.Begin();
+  GetWhole(name, max_bytes, options,
+           [this, done = std::move(done)](absl::StatusOr<SealedBytes> bytes) {
+             done(std::move(bytes));
+             calls_.End();
+           });
+}
+
+absl::Status S3ObjectStore::Remove(const std::string& name) {
+  FLOE_RETURN_IF_ERROR(CheckObjectName(name));
+  using Answer = absl::StatusOr<net::AsyncHttpAnswer>;
+  return WaitFor<Answer>([&](std::function<void(Answer)> done) {
+           S3Request request;
+           request.method = "DELETE";
+           request.key = KeyOf(name);
+           calls_.Begin();
+           SendChecked(std::move(request), Describe("delete", name), [this, done](Answer answer) {
+             done(std::move(answer));
+             calls_.End();
+           });
+         })
+      .status();
+}
+
+}  // namespace floe::store
