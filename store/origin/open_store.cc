@@ -4,32 +4,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
-#include "store/origin/folder_object_store.h"
+#include "store/origin/open_objects.h"
 #include "store/origin/store_log.h"
+#include "store/s3/open_s3.h"
 #include "store/seal/cipher.h"
 
 namespace floe::store {
 namespace {
 
 constexpr uint64_t kMaxStoreInfoBytes = 1 << 20;
-constexpr absl::string_view kFolderScheme = "folder:";
-
-// The folder's path. INVALID_ARGUMENT for anything else.
-absl::StatusOr<std::string> FolderOf(const std::string& address) {
-  absl::string_view path = address;
-  if (absl::StartsWith(path, kFolderScheme)) path.remove_prefix(kFolderScheme.size());
-  if (!path.empty() && path[0] == '/') return std::string(path);
-  return absl::InvalidArgumentError(
-      absl::StrCat("store \"", address,
-                   "\": not an address of a store; write folder:/absolute/path (other kinds of "
-                   "store are not there yet)"));
-}
 
 absl::Status OfStore(const std::string& address, const absl::Status& status) {
-  if (absl::IsPermissionDenied(status)) {
+  if (absl::IsPermissionDenied(status) && !IsS3Address(address)) {
     return absl::PermissionDeniedError(
         absl::StrCat("store ", address, ": ", status.message(),
                      "; run this as a user that may use the folder, or change its mode"));
@@ -38,9 +25,10 @@ absl::Status OfStore(const std::string& address, const absl::Status& status) {
 }
 
 absl::Status NoStore(const std::string& address) {
-  return absl::NotFoundError(absl::StrCat("store ", address,
-                                          ": no floe store there; make one with `floe store init ",
-                                          address, "`, or check that the folder is mounted"));
+  return absl::NotFoundError(
+      absl::StrCat("store ", address, ": no floe store there; make one with `floe store init ",
+                   address, "`, or check that ",
+                   IsS3Address(address) ? "bucket and prefix are right" : "the folder is mounted"));
 }
 
 std::array<uint8_t, 16> RandomId() {
@@ -63,17 +51,19 @@ absl::Status CheckId(const std::string& address, const StoreInfo& info,
       "configured id if the change is meant"));
 }
 
-// The folder must be empty, or hold a store that was begun.
+// The place must be empty, or hold a store that was begun.
 absl::Status CheckEmpty(ObjectStore& objects, const std::string& address) {
-  FLOE_ASSIGN_OR_RETURN(const ObjectPage page, ListObjects(objects, "", "", 2));
+  auto listed = ListObjects(objects, "", "", 100);
+  if (!listed.ok()) return OfStore(address, listed.status());
+  const ObjectPage& page = *listed;
   for (const ObjectInfo& object : page.objects) {
     if (object.name == kStoreInfoName) {
       return absl::AlreadyExistsError(
           absl::StrCat("store ", address, ": there is a floe store already"));
     }
-    if (object.name != LogEntryName(1)) {
+    if (object.name != LogEntryName(1) && !IsProbeName(object.name)) {
       return absl::FailedPreconditionError(
-          absl::StrCat("store ", address, ": the folder holds other files (", object.name,
+          absl::StrCat("store ", address, ": the place holds other things (", object.name,
                        "); choose an empty or a new one"));
     }
   }
@@ -109,39 +99,37 @@ absl::StatusOr<StoreDomain> MakeDomain(const KeyDirectory& keys, const InitStore
 
 absl::StatusOr<std::shared_ptr<StoreHandle>> OpenStore(const std::string& address,
                                                        const OpenStoreOptions& options) {
-  FLOE_ASSIGN_OR_RETURN(const std::string path, FolderOf(address));
-  FolderOptions folder;
-  folder.io_threads = options.io_threads;
-  auto objects = FolderObjectStore::Open(path, folder);
-  if (absl::IsNotFound(objects.status())) return NoStore(address);
-  if (!objects.ok()) return OfStore(address, objects.status());
-  auto text = GetObject(**objects, kStoreInfoName, kMaxStoreInfoBytes);
+  auto opened = OpenObjects(address, options.io_threads);
+  if (absl::IsNotFound(opened.status())) return NoStore(address);
+  if (!opened.ok()) return OfStore(address, opened.status());
+  ObjectStore& objects = *opened->objects;
+  auto text = GetObject(objects, kStoreInfoName, kMaxStoreInfoBytes);
   if (absl::IsNotFound(text.status())) return NoStore(address);
   if (!text.ok()) return OfStore(address, text.status());
   auto info = DecodeStoreInfo(AsText(**text));
   if (!info.ok()) return OfStore(address, info.status());
   FLOE_RETURN_IF_ERROR(CheckId(address, *info, options));
-  auto roots = ReadLog(**objects);
+  auto roots = ReadLog(objects);
   if (!roots.ok()) return OfStore(address, roots.status());
-  return std::make_shared<StoreHandle>(absl::StrCat(kFolderScheme, path), *std::move(objects),
-                                       *std::move(info), *std::move(roots));
+  return std::make_shared<StoreHandle>(opened->address, opened->objects, *std::move(info),
+                                       *std::move(roots), opened->chunk_objects);
 }
 
 absl::StatusOr<StoreInfo> InitStore(const std::string& address, const KeyDirectory& keys,
                                     const InitStoreOptions& options) {
-  FLOE_ASSIGN_OR_RETURN(const std::string path, FolderOf(address));
-  FLOE_RETURN_IF_ERROR(OfStore(address, MakeDirectories(path)));
-  auto objects = FolderObjectStore::Open(path, {1, std::nullopt});
-  if (!objects.ok()) return OfStore(address, objects.status());
-  FLOE_RETURN_IF_ERROR(CheckEmpty(**objects, address));
-  FLOE_RETURN_IF_ERROR(OfStore(address, MakeFirstRoot(**objects)));
+  auto opened = MakeObjects(address);
+  if (!opened.ok()) return OfStore(address, opened.status());
+  ObjectStore& objects = *opened->objects;
+  FLOE_RETURN_IF_ERROR(CheckEmpty(objects, address));
+  FLOE_RETURN_IF_ERROR(OfStore(address, ProbeObjects(*opened)));
+  FLOE_RETURN_IF_ERROR(OfStore(address, MakeFirstRoot(objects)));
   StoreInfo info;
   info.id = RandomId();
   FLOE_ASSIGN_OR_RETURN(StoreDomain domain, MakeDomain(keys, options));
   info.domains.push_back(std::move(domain));
-  // Last: a folder without floe.json is no store, whatever else was interrupted.
+  // Last: a place without floe.json is no store, whatever else was interrupted.
   auto put =
-      PutObject(**objects, kStoreInfoName, BytesOf(EncodeStoreInfo(info)), PutDurability::kAtOnce);
+      PutObject(objects, kStoreInfoName, BytesOf(EncodeStoreInfo(info)), PutDurability::kAtOnce);
   if (absl::IsDataLoss(put.status()) || (put.ok() && *put == PutResult::kExisted)) {
     return absl::AlreadyExistsError(
         absl::StrCat("store ", address, ": somebody else made a store there meanwhile"));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening a store by its address, and making one: what converter, node and CLI start from.
 //
-//   folder:/srv/floe   a folder (a plain absolute path means the same)
-// Other schemes come later; an unknown one is INVALID_ARGUMENT and says which exist.
+//   folder:/srv/floe                          a folder (a plain absolute path means the same)
+//   s3://bucket[/prefix][?endpoint=URL&...]   S3 (s3/s3_address.h)
+// An unknown scheme is INVALID_ARGUMENT and says which exist.
 #pragma once
 
 #include <memory>
@@ -39,7 +40,8 @@ struct InitStoreOptions {
 };
 
 // Makes an empty store with one active root. ALREADY_EXISTS when there is one, FAILED_PRECONDITION
-// when the folder holds something else. Interrupted, it can be run again.
+// when the place holds something else, or the server cannot hold a store. Interrupted, it can be
+// run again.
 absl::StatusOr<StoreInfo> InitStore(const std::string& address, const KeyDirectory& keys,
                                     const InitStoreOptions& options = {});
 

@@ -27,9 +27,10 @@ bool TakesRecords(const RootStatus& root, SystemTime now) {
 }  // namespace
 
 StoreHandle::StoreHandle(std::string address, std::shared_ptr<ObjectStore> objects, StoreInfo info,
-                         std::vector<RootStatus> roots)
+                         std::vector<RootStatus> roots, std::shared_ptr<ObjectStore> chunk_objects)
     : address_(std::move(address)),
       objects_(std::move(objects)),
+      chunk_objects_(chunk_objects == nullptr ? objects_ : std::move(chunk_objects)),
       info_(std::move(info)),
       roots_(std::move(roots)) {}
 
@@ -49,7 +50,7 @@ absl::StatusOr<std::vector<RootStatus>> StoreHandle::Roots() {
 std::shared_ptr<ChunkStore> StoreHandle::Chunks(const RootId& root) {
   MutexLock lock(mutex_);
   std::shared_ptr<ChunkStore>& chunks = chunks_[root];
-  if (chunks == nullptr) chunks = std::make_shared<ObjectChunkStore>(objects_, root);
+  if (chunks == nullptr) chunks = std::make_shared<ObjectChunkStore>(chunk_objects_, root);
   return chunks;
 }
 

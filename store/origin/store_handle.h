@@ -19,9 +19,10 @@ namespace floe::store {
 // Thread safe. Except for what Chunks() returns, every call blocks on I/O: never on a FUSE thread.
 class StoreHandle {
  public:
-  // `address` is for people. Use OpenStore().
+  // `address` is for people. `chunk_objects`: the same objects for chunks, where those have retries
+  // of their own; null: `objects`. Use OpenStore().
   StoreHandle(std::string address, std::shared_ptr<ObjectStore> objects, StoreInfo info,
-              std::vector<RootStatus> roots);
+              std::vector<RootStatus> roots, std::shared_ptr<ObjectStore> chunk_objects = nullptr);
 
   const std::string& address() const { return address_; }
   const StoreInfo& info() const { return info_; }
@@ -64,6 +65,7 @@ class StoreHandle {
 
   const std::string address_;
   const std::shared_ptr<ObjectStore> objects_;
+  const std::shared_ptr<ObjectStore> chunk_objects_;
   const StoreInfo info_;
   mutable Mutex mutex_;
   std::vector<RootStatus> roots_ FLOE_GUARDED_BY(mutex_);
