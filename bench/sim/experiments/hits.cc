@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much cache for which hit rate, and the paper's shares of reads by tier.
+#include "absl/strings/str_format.h"
+#include "bench/sim/catalog.h"
+#include "bench/sim/cluster.h"
+#include "bench/sim/constants.h"
+#include "bench/sim/experiments.h"
+#include "bench/sim/starts.h"
+
+namespace floe::sim {
+namespace {
+
+constexpr size_t kHitNodes = 200;
+constexpr size_t kStartsANode = 120;  // of the warm-up, and again of the measurement
+
+struct HitShares {
+  double disk = 0;  // % of reads
+  double cache = 0;
+  double origin = 0;
+  double cache_hit_rate = 0;  // % of what the cache was asked
+  double failed = 0;
+};
+
+struct HitSetup {
+  double disk_share = 0;   // of the distinct chunks, on each node
+  double cache_share = 0;  // of the distinct chunks' bytes with parity, in the shared cache
+  double cron_share = kCronShare;
+};
+
+HitShares Measure(const RunOptions& options, const HitSetup& setup) {
+  Catalog catalog({}, options.seed);
+  ClusterOptions cluster_options;
+  cluster_options.seed = options.seed;
+  cluster_options.nodes = options.nodes > 0 ? options.nodes : kHitNodes;
+  const auto distinct = static_cast<double>(catalog.chunks().size());
+  cluster_options.disk_chunks = static_cast<size_t>(distinct * setup.disk_share);
+  cluster_options.cache_bytes = distinct * kChunkBytes * 1.25 * setup.cache_share;
+  Cluster cluster(catalog.chunks(), cluster_options);
+  TraceOptions trace;
+  trace.starts_per_second = static_cast<double>(cluster.nodes()) / 10;
+  trace.cron_share = setup.cron_share;
+  const size_t starts = options.Scaled(cluster.nodes() * kStartsANode);
+  Trace player(cluster, catalog, trace, Random(options.seed).Fork(77));
+  player.Play(starts);
+  cluster.BeginMeasuring();
+  player.Play(starts);
+  const double reads = cluster.Asked("disk");
+  return {100 * cluster.Answered("disk") / reads, 100 * cluster.Answered("cache") / reads,
+          100 * cluster.Answered("origin") / reads,
+          100 * cluster.Answered("cache") / cluster.Asked("cache"),
+          static_cast<double>(cluster.reads().failed)};
+}
+
+const std::vector<std::string> kShareColumns = {"node %", "shared %", "origin %", "shared hit %",
+                                                "failed reads"};
+
+void AddShares(Table& table, const std::string& row, const HitShares& shares) {
+  table.Add(row, {shares.disk, shares.cache, shares.origin, shares.cache_hit_rate, shares.failed});
+}
+
+}  // namespace
+
+Report RunHits(const RunOptions& options) {
+  Report report{"hits", options.seed, options.nodes > 0 ? options.nodes : kHitNodes, options.scale};
+  Table paper{"Shares of reads by tier", kShareColumns};
+  paper.Add("paper, medians of a week", {67, 32, 0.06, 99.9, kNotStated});
+  const HitShares like_paper = Measure(options, {0.10, 1.0});
+  AddShares(paper, "floe: node 10 %, shared 100 %", like_paper);
+
+  Table disk{"The node's tier (shared cache: 100 % of the distinct chunks)", kShareColumns};
+  for (const double share : {0.02, 0.05, 0.10, 0.20, 0.40}) {
+    AddShares(disk, absl::StrFormat("%.0f %% of the distinct chunks", 100 * share),
+              share == 0.10 ? like_paper : Measure(options, {share, 1.0}));
+  }
+  Table shared{"The shared cache (node's tier: 10 % of the distinct chunks)", kShareColumns};
+  for (const double share : {0.10, 0.25, 0.50, 0.75, 1.0}) {
+    AddShares(shared, absl::StrFormat("%.0f %% of the distinct chunks", 100 * share),
+              share == 1.0 ? like_paper : Measure(options, {0.10, share}));
+  }
+  report.tables = {paper, disk, shared};
+  return report;
+}
+
+}  // namespace floe::sim
