@@ -87,8 +87,10 @@ void CacheCore::Look(const store::ChunkId& id, SteadyTime deadline, Lookup done)
   const SteadyTime now = timer_.Now();
   ShardReadOptions options;
   options.decide_at = std::min(deadline, now + options_.miss_decision);
+  options.last_shard_at = std::min(deadline, now + options_.last_shard_decision);
   options.answer_by =
-      now + std::max<std::chrono::nanoseconds>(options_.answer_deadline, options_.miss_decision);
+      now + std::max<std::chrono::nanoseconds>(
+                {options_.answer_deadline, options_.miss_decision, options_.last_shard_decision});
   options.reader_gone = deadline;
   const CallToken token = Begin();
   ShardRead::Start(

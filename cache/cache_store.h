@@ -52,6 +52,9 @@ struct CacheOptions {
   Code code;
   // Fewer than k shards by then is a miss. Fewer servers than k+r: a smaller code (CodeFor).
   std::chrono::microseconds miss_decision{5000};
+  // With all but one of k (but at least one) here by then, the last is waited for so long: it is
+  // late rather than lost, and the origin would take longer (doc/simulator.md, "tail").
+  std::chrono::microseconds last_shard_decision{20'000};
   // A server that has not answered by then has failed; what comes between the two is drained, and
   // tells only that the server lives.
   std::chrono::milliseconds answer_deadline{50};

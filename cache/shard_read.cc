@@ -53,6 +53,12 @@ size_t ShardRead::Count(Slot slot) const {
   return static_cast<size_t>(std::count(slots_.begin(), slots_.end(), slot));
 }
 
+bool ShardRead::OnlyLastShardIsLate() const {
+  const size_t k = servers_->code().code().k;
+  return done_ && !busy_ && pending_ > 0 && k > 1 && good_ + fresh_count_ + 1 == k &&
+         timer_.Now() < options_.last_shard_at;
+}
+
 void ShardRead::Arrive(size_t index, absl::StatusOr<store::SealedBytes> result) {
   Next next = Next::kWait;
   {
@@ -76,6 +82,11 @@ void ShardRead::RunOutOfTime() {
   Next next = Next::kWait;
   {
     MutexLock lock(mutex_);
+    if (OnlyLastShardIsLate()) {
+      timeout_ = timer_.RunAt(options_.last_shard_at,
+                              [self = shared_from_this()] { self->RunOutOfTime(); });
+      return;
+    }
     late_ = true;
     next = Decide();
   }

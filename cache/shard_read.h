@@ -16,9 +16,10 @@
 namespace floe::cache {
 
 struct ShardReadOptions {
-  SteadyTime decide_at;    // fewer than k good shards by then: missed
-  SteadyTime answer_by;    // the servers' own deadline
-  SteadyTime reader_gone;  // the caller's deadline, for the kind of error
+  SteadyTime decide_at;        // fewer than k good shards by then: missed
+  SteadyTime last_shard_at{};  // or by then, if only one was missing; earlier: no such patience
+  SteadyTime answer_by;        // the servers' own deadline
+  SteadyTime reader_gone;      // the caller's deadline, for the kind of error
 };
 
 // What a read knows when every server has answered.
@@ -62,6 +63,7 @@ class ShardRead : public std::enable_shared_from_this<ShardRead> {
   void Look() FLOE_EXCLUDES(mutex_);
   void Answer(absl::StatusOr<store::VerifiedSealed> result) FLOE_EXCLUDES(mutex_);
   void Finish() FLOE_EXCLUDES(mutex_);
+  bool OnlyLastShardIsLate() const FLOE_REQUIRES(mutex_);
   size_t Count(Slot slot) const FLOE_REQUIRES(mutex_);
   absl::Status WhyMissed() const FLOE_REQUIRES(mutex_);
 
