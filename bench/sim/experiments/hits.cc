@@ -10,8 +10,11 @@
 namespace floe::sim {
 namespace {
 
-constexpr size_t kHitNodes = 200;
-constexpr size_t kStartsANode = 120;  // of the warm-up, and again of the measurement
+constexpr size_t kHitNodes = 100;
+constexpr size_t kStartsANode = 240;  // of the warm-up, and again of the measurement
+// What the paper does not state, chosen so that the node's share comes near its: the rest follows.
+constexpr double kDiskShare = 0.12;
+constexpr double kCacheShare = 1.25;
 
 struct HitShares {
   double disk = 0;  // % of reads
@@ -19,6 +22,7 @@ struct HitShares {
   double origin = 0;
   double cache_hit_rate = 0;  // % of what the cache was asked
   double failed = 0;
+  double dedup = 0;
 };
 
 struct HitSetup {
@@ -44,11 +48,17 @@ HitShares Measure(const RunOptions& options, const HitSetup& setup) {
   player.Play(starts);
   cluster.BeginMeasuring();
   player.Play(starts);
-  const double reads = cluster.Asked("disk");
-  return {100 * cluster.Answered("disk") / reads, 100 * cluster.Answered("cache") / reads,
-          100 * cluster.Answered("origin") / reads,
-          100 * cluster.Answered("cache") / cluster.Asked("cache"),
-          static_cast<double>(cluster.reads().failed)};
+  // Readers that joined another's fetch count where that fetch ended.
+  const double on_node = 100 * cluster.Answered("disk") / cluster.Asked("disk");
+  const double by_cache = cluster.Answered("cache");
+  const double by_origin = cluster.Answered("origin");
+  const double from_cache = by_cache / (by_cache + by_origin);
+  return {on_node,
+          (100 - on_node) * from_cache,
+          (100 - on_node) * (1 - from_cache),
+          100 * by_cache / cluster.Asked("cache"),
+          static_cast<double>(cluster.reads().failed),
+          catalog.DedupFactor()};
 }
 
 const std::vector<std::string> kShareColumns = {"node %", "shared %", "origin %", "shared hit %",
@@ -64,20 +74,25 @@ Report RunHits(const RunOptions& options) {
   Report report{"hits", options.seed, options.nodes > 0 ? options.nodes : kHitNodes, options.scale};
   Table paper{"Shares of reads by tier", kShareColumns};
   paper.Add("paper, medians of a week", {67, 32, 0.06, 99.9, kNotStated});
-  const HitShares like_paper = Measure(options, {0.10, 1.0});
-  AddShares(paper, "floe: node 10 %, shared 100 %", like_paper);
+  const HitShares like_paper = Measure(options, {kDiskShare, kCacheShare});
+  AddShares(paper, "floe: node 12 %, shared 125 %", like_paper);
+  AddShares(paper, "floe: the same without starts by a clock",
+            Measure(options, {kDiskShare, kCacheShare, 0}));
 
-  Table disk{"The node's tier (shared cache: 100 % of the distinct chunks)", kShareColumns};
-  for (const double share : {0.02, 0.05, 0.10, 0.20, 0.40}) {
-    AddShares(disk, absl::StrFormat("%.0f %% of the distinct chunks", 100 * share),
-              share == 0.10 ? like_paper : Measure(options, {share, 1.0}));
+  Table disk{"The node's tier, in distinct chunks (shared cache: 125 %)", kShareColumns};
+  for (const double share : {0.02, 0.05, kDiskShare, 0.25, 0.50}) {
+    AddShares(disk, absl::StrFormat("%.0f %%", 100 * share),
+              share == kDiskShare ? like_paper : Measure(options, {share, kCacheShare}));
   }
-  Table shared{"The shared cache (node's tier: 10 % of the distinct chunks)", kShareColumns};
-  for (const double share : {0.10, 0.25, 0.50, 0.75, 1.0}) {
-    AddShares(shared, absl::StrFormat("%.0f %% of the distinct chunks", 100 * share),
-              share == 1.0 ? like_paper : Measure(options, {0.10, share}));
+  Table shared{"The shared cache, in distinct chunks (node's tier: 12 %)", kShareColumns};
+  for (const double share : {0.10, 0.25, 0.50, 0.75, 1.0, kCacheShare}) {
+    AddShares(shared, absl::StrFormat("%.0f %%", 100 * share),
+              share == kCacheShare ? like_paper : Measure(options, {kDiskShare, share}));
   }
   report.tables = {paper, disk, shared};
+  report.findings.push_back(absl::StrFormat(
+      "images deduplicate %.0f times (the paper: up to 23, and 5 times more by copies)",
+      like_paper.dedup));
   return report;
 }
 
