@@ -13,11 +13,11 @@ HOP = ("connection", "transfer-encoding", "keep-alive", "content-length")
 
 
 class AwsLike:
-    """An object that is not there is refused (403), not missing (404), to who may not list the whole bucket. Access keys in `expired`
-    get 400 ExpiredToken. `renamed` counts answers that were changed."""
+    """With `refuses`, an object that is not there is refused (403), not missing (404), as if nobody might list the whole bucket. Access
+    keys in `expired` get 400 ExpiredToken. `renamed` counts answers that were changed."""
 
-    def __init__(self, box, upstream, port=9100):
-        self.upstream, self.expired, self.renamed = upstream, set(), 0
+    def __init__(self, box, upstream, port=9100, refuses=True):
+        self.upstream, self.refuses, self.expired, self.renamed = upstream, refuses, set(), 0
         self.endpoint = "%s:%d" % (HERE, port)
         proxy = self
 
@@ -62,7 +62,7 @@ class AwsLike:
             text = answer.read()
         finally:
             connection.close()
-        if answer.status == 404 and method in ("GET", "HEAD") and "/" in urllib.parse.urlsplit(path).path.strip("/"):
+        if self.refuses and answer.status == 404 and method in ("GET", "HEAD") and "/" in urllib.parse.urlsplit(path).path.strip("/"):
             return self.changed(403, DENIED)
         return answer.status, answer.getheaders(), text
 

@@ -69,6 +69,7 @@ class Minio(Bucket):
 
     def __init__(self, box, machine=None, name="minio", port=9000):
         super().__init__(box, machine, name, port)
+        self.roles = {}
         tools = os.path.join(GO, "minio")
         self.admin_program = need(os.path.join(tools, "minio-admin"), "run test/go/build")
         self.env = {"MINIO_ROOT_USER": self.root.keys.access, "MINIO_ROOT_PASSWORD": self.root.keys.secret, "MINIO_BROWSER": "off",
@@ -87,12 +88,20 @@ class Minio(Bucket):
     def user(self, policy, name=None):
         """A new user who has this policy; its S3 client."""
         keys = Keys(name or "%s-%s" % (policy, secrets.token_hex(4)), secrets.token_hex(16))
-        self.admin("user", keys.access, keys.secret, policy)
+        argv = [self.admin_program, self.endpoint, "user", keys.access, keys.secret, policy]
+        # A server that has just started reads its users and policies again behind our back, and may miss a new one meanwhile.
+        wait_until("MinIO makes the user " + keys.access, lambda: self.box.status(argv, self.env) == 0)
         return S3(self.endpoint, keys)
 
     def role(self, role, prefix):
         """A new user who has a role of packaging/policies for the store at `prefix` of the bucket."""
-        return self.user(self.policy(role, policy_text(role, self.bucket, prefix)))
+        if (role, prefix) not in self.roles:
+            self.roles[role, prefix] = self.policy("%s-%d" % (role, len(self.roles)), policy_text(role, self.bucket, prefix))
+        return self.user(self.roles[role, prefix])
+
+    def end_temporary_keys(self, client):
+        """Those made from this user's keys, as if their time had come."""
+        self.admin("revoke", client.keys.access)
 
     def disable(self, client):
         """From now on its keys, and temporary ones made from them, are refused."""

@@ -5,6 +5,7 @@
 //	minio-admin HOST:PORT policy NAME FILE       adds or replaces a policy
 //	minio-admin HOST:PORT user ACCESS SECRET P   adds a user, who has policy P and no other
 //	minio-admin HOST:PORT disable|remove ACCESS  its keys, and temporary ones made from them, are refused from now on
+//	minio-admin HOST:PORT revoke ACCESS          ends the temporary keys made from its keys, as their time would
 //	minio-admin HOST:PORT slots N                requests that the server serves at a time; more wait and are told to slow down
 //
 // The root's keys come from MINIO_ROOT_USER and MINIO_ROOT_PASSWORD.
@@ -44,6 +45,9 @@ var commands = map[string]command{
 	}},
 	"remove": {1, func(ctx context.Context, admin *madmin.AdminClient, args []string) error {
 		return admin.RemoveUser(ctx, args[0])
+	}},
+	"revoke": {1, func(ctx context.Context, admin *madmin.AdminClient, args []string) error {
+		return admin.RevokeTokens(ctx, madmin.RevokeTokensReq{User: args[0], FullRevoke: true})
 	}},
 	"slots": {1, func(ctx context.Context, admin *madmin.AdminClient, args []string) error {
 		_, err := admin.SetConfigKV(ctx, "api requests_max="+args[0])
