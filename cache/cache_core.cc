@@ -95,8 +95,10 @@ void CacheCore::Look(const store::ChunkId& id, SteadyTime deadline, Lookup done)
   const CallToken token = Begin();
   ShardRead::Start(
       id, std::move(set), options, timer_, workers_, token,
-      [this, done = std::move(done)](absl::StatusOr<store::VerifiedSealed> result) {
+      [this, id, done = std::move(done)](absl::StatusOr<store::VerifiedSealed> result) {
         CountRead(result);
+        // Before the caller hears of it, whose fill must replace what is there.
+        if (absl::IsDataLoss(result.status())) AddSuspect(id);
         done(std::move(result));
       },
       [this, id](const ShardReadReport& report) { AfterRead(id, report); });

@@ -9,16 +9,16 @@ namespace floe::cache {
 namespace {
 
 using std::chrono::milliseconds;
-using Answer = Breaker::Answer;
+using Told = Breaker::Answer;
 
 constexpr BreakerOptions kOptions = {3, milliseconds(100), milliseconds(400)};
 
 class BreakerTest : public testing::Test {
  protected:
   void FailUntilOpen() {
-    EXPECT_EQ(breaker_.Tell(false, now_), Answer::kBad);
-    EXPECT_EQ(breaker_.Tell(false, now_), Answer::kBad);
-    EXPECT_EQ(breaker_.Tell(false, now_), Answer::kOpened);
+    EXPECT_EQ(breaker_.Tell(false, now_), Told::kBad);
+    EXPECT_EQ(breaker_.Tell(false, now_), Told::kBad);
+    EXPECT_EQ(breaker_.Tell(false, now_), Told::kOpened);
   }
 
   Breaker breaker_{kOptions, 1};
@@ -28,9 +28,9 @@ class BreakerTest : public testing::Test {
 TEST_F(BreakerTest, OpensAfterFailuresInARowOnly) {
   for (int round = 0; round < 10; ++round) {
     EXPECT_TRUE(breaker_.Allow(now_));
-    EXPECT_EQ(breaker_.Tell(false, now_), Answer::kBad);
-    EXPECT_EQ(breaker_.Tell(false, now_), Answer::kBad);
-    EXPECT_EQ(breaker_.Tell(true, now_), Answer::kGood);
+    EXPECT_EQ(breaker_.Tell(false, now_), Told::kBad);
+    EXPECT_EQ(breaker_.Tell(false, now_), Told::kBad);
+    EXPECT_EQ(breaker_.Tell(true, now_), Told::kGood);
   }
   EXPECT_FALSE(breaker_.open());
   FailUntilOpen();
@@ -44,7 +44,7 @@ TEST_F(BreakerTest, OneRequestTriesAfterThePause) {
   now_ += milliseconds(100);
   EXPECT_TRUE(breaker_.Allow(now_));
   EXPECT_FALSE(breaker_.Allow(now_)) << "only one";
-  EXPECT_EQ(breaker_.Tell(true, now_), Answer::kClosed);
+  EXPECT_EQ(breaker_.Tell(true, now_), Told::kClosed);
   EXPECT_TRUE(breaker_.Allow(now_));
   EXPECT_TRUE(breaker_.Allow(now_));
 }
@@ -55,24 +55,24 @@ TEST_F(BreakerTest, ThePauseDoublesUpToTheLongestAndBeginsAnewAfterSuccess) {
     EXPECT_FALSE(breaker_.Allow(now_ + milliseconds(most / 2 - 1)));
     now_ += milliseconds(most);
     ASSERT_TRUE(breaker_.Allow(now_)) << most;
-    EXPECT_EQ(breaker_.Tell(false, now_), Answer::kBad);
+    EXPECT_EQ(breaker_.Tell(false, now_), Told::kBad);
   }
   now_ += milliseconds(400);
   ASSERT_TRUE(breaker_.Allow(now_));
-  EXPECT_EQ(breaker_.Tell(true, now_), Answer::kClosed);
+  EXPECT_EQ(breaker_.Tell(true, now_), Told::kClosed);
   FailUntilOpen();
   EXPECT_TRUE(breaker_.Allow(now_ + milliseconds(100)));
 }
 
 TEST_F(BreakerTest, WhatWasAskedBeforeItOpenedDoesNotLengthenThePause) {
   FailUntilOpen();
-  for (int late = 0; late < 20; ++late) EXPECT_EQ(breaker_.Tell(false, now_), Answer::kBad);
+  for (int late = 0; late < 20; ++late) EXPECT_EQ(breaker_.Tell(false, now_), Told::kBad);
   EXPECT_TRUE(breaker_.Allow(now_ + milliseconds(100)));
 }
 
 TEST_F(BreakerTest, ALateAnswerClosesIt) {
   FailUntilOpen();
-  EXPECT_EQ(breaker_.Tell(true, now_), Answer::kClosed);
+  EXPECT_EQ(breaker_.Tell(true, now_), Told::kClosed);
   EXPECT_TRUE(breaker_.Allow(now_));
 }
 
