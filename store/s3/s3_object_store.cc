@@ -36,10 +36,32 @@ void S3ObjectStore::Get(const std::string& name, uint64_t max_bytes, const Reque
   if (!valid.ok()) return done(valid);
   calls_.Begin();
   GetWhole(name, max_bytes, options,
-           [this, done = std::move(done)](absl::StatusOr<SealedBytes> bytes) {
+           [this, name, options, done = std::move(done)](absl::StatusOr<SealedBytes> bytes) {
+             if (absl::IsPermissionDenied(bytes.status())) {
+               return TellAbsentFromDenied(name, options, bytes.status(), done);
+             }
              done(std::move(bytes));
              calls_.End();
            });
+}
+
+void S3ObjectStore::TellAbsentFromDenied(const std::string& name, const RequestOptions& options,
+                                         const absl::Status& denied, const GetCallback& done) {
+  S3Request request;
+  request.query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", KeyOf(name)}};
+  request.options = options;
+  SendChecked(std::move(request), Describe("look for", name),
+              [this, name, denied, done](absl::StatusOr<net::AsyncHttpAnswer> answer) {
+                absl::Status status = denied;
+                if (answer.ok()) {
+                  const auto page = ParseListPage(AsText(*answer->body), prefix_);
+                  // One name at most, the first that begins so: the object's own, if it is there.
+                  const bool absent = page.ok() && page->last_key != KeyOf(name);
+                  if (absent) status = absl::NotFoundError(Describe("get", name) + ": not there");
+                }
+                done(status);
+                calls_.End();
+              });
 }
 
 absl::Status S3ObjectStore::Remove(const std::string& name) {

@@ -64,6 +64,10 @@ class S3ObjectStore : public ObjectStore {
   void SendChecked(S3Request request, std::string what,
                    std::function<void(absl::StatusOr<net::AsyncHttpAnswer>)> done);
 
+  // Who may not list the bucket is refused what is not there (403): a list of the one name, where
+  // that is allowed, tells.
+  void TellAbsentFromDenied(const std::string& name, const RequestOptions& options,
+                            const absl::Status& denied, const GetCallback& done);
   void GetWhole(const std::string& name, uint64_t max_bytes, const RequestOptions& options,
                 GetCallback done);
   void GetFirstRange(const std::shared_ptr<RangedGet>& get);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -25,8 +26,10 @@ bool SendAll(int socket, absl::string_view text) {
   return true;
 }
 
-// Reads one request; `buffer` keeps what came too much. False at the end of the connection.
-bool ReadRequest(int socket, std::string& buffer, ServerRequest& request) {
+// Reads one request; `buffer` keeps what came too much; `expected` is called before the body of who
+// asks first. False at the end of the connection.
+bool ReadRequest(int socket, std::string& buffer, ServerRequest& request,
+                 const std::function<bool()>& expected) {
   const auto more = [&] {
     char chunk[65536];
     const ssize_t got = recv(socket, chunk, sizeof(chunk), 0);
@@ -57,6 +60,7 @@ bool ReadRequest(int socket, std::string& buffer, ServerRequest& request) {
   size_t length = 0;
   (void)absl::SimpleAtoi(request.headers["content-length"], &length);
   buffer.erase(0, end + 4);
+  if (request.headers.count("expect") != 0 && !expected()) return false;
   while (buffer.size() < length) {
     if (!more()) return false;
   }
@@ -67,7 +71,8 @@ bool ReadRequest(int socket, std::string& buffer, ServerRequest& request) {
 
 }  // namespace
 
-Server::Server(Handler handler) : handler_(std::move(handler)) {
+Server::Server(Handler handler, EarlyHandler early)
+    : handler_(std::move(handler)), early_(std::move(early)) {
   listener_.Reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -128,7 +133,8 @@ void Server::Accept() {
 void Server::Serve(int socket) {
   std::string buffer;
   ServerRequest request;
-  while (ReadRequest(socket, buffer, request) && Answer(socket, request)) {
+  while (ReadRequest(socket, buffer, request, [&] { return AnswerEarly(socket, request); }) &&
+         Answer(socket, request)) {
   }
   {
     MutexLock lock(mutex_);
@@ -148,6 +154,32 @@ bool Server::Answer(int socket, const ServerRequest& request) {
     MutexLock lock(handler_mutex_);
     answer = handler_(request);
   }
+  return SendAnswer(socket, request, answer);
+}
+
+bool Server::AnswerEarly(int socket, const ServerRequest& request) {
+  std::optional<ServerAnswer> answer;
+  if (early_ != nullptr) {
+    MutexLock lock(handler_mutex_);
+    answer = early_(request);
+  }
+  if (!answer) return SendAll(socket, "HTTP/1.1 100 Continue\r\n\r\n");
+  answer->headers.emplace_back("Connection", "close");
+  SendAnswer(socket, request, *answer);
+  shutdown(socket, SHUT_WR);
+  return false;
+}
+
+bool Server::Drip(int socket, const ServerAnswer& answer) {
+  for (const char c : answer.body) {
+    if (!SendAll(socket, absl::string_view(&c, 1))) return false;
+    pollfd gone{socket, POLLRDHUP, 0};
+    if (poll(&gone, 1, *answer.drip) != 0) return false;
+  }
+  return true;
+}
+
+bool Server::SendAnswer(int socket, const ServerRequest& request, const ServerAnswer& answer) {
   std::string head = absl::StrCat("HTTP/1.1 ", answer.status, " X\r\n");
   bool has_length = false;
   for (const auto& [name, value] : answer.headers) {
@@ -157,6 +189,7 @@ bool Server::Answer(int socket, const ServerRequest& request) {
   if (!has_length) absl::StrAppend(&head, "Content-Length: ", answer.body.size(), "\r\n");
   if (!SendAll(socket, absl::StrCat(head, "\r\n"))) return false;
   if (request.method == "HEAD") return true;
+  if (answer.drip) return Drip(socket, answer);
   const std::optional<size_t> limit = answer.cut_after ? answer.cut_after : answer.stall_after;
   if (!SendAll(socket, absl::string_view(answer.body).substr(0, limit.value_or(SIZE_MAX)))) {
     return false;
@@ -167,6 +200,11 @@ bool Server::Answer(int socket, const ServerRequest& request) {
     return false;
   }
   if (!answer.cut_after) return true;
+  if (answer.reset) {
+    const linger now{1, 0};
+    setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    return false;
+  }
   // Orderly, so that what was sent arrives.
   shutdown(socket, SHUT_WR);
   return false;

@@ -27,15 +27,19 @@ struct ServerAnswer {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::optional<size_t> cut_after;    // sends so many bytes of the body, then closes
-  std::optional<size_t> stall_after;  // sends so many, then nothing until the server goes
+  std::optional<size_t> cut_after;         // sends so many bytes of the body, then closes
+  std::optional<size_t> stall_after;       // sends so many, then nothing until the server goes
+  bool reset = false;                      // with cut_after: by a reset instead of an orderly end
+  std::optional<int> drip = std::nullopt;  // one byte of the body every so many milliseconds
 };
 
 // Answers on a thread of its own for each connection. The handler is called one request at a time.
 class Server {
  public:
   using Handler = std::function<ServerAnswer(const ServerRequest&)>;
-  explicit Server(Handler handler);
+  // Asked first by requests with "Expect: 100-continue", without their body: nullopt asks for it.
+  using EarlyHandler = std::function<std::optional<ServerAnswer>(const ServerRequest&)>;
+  explicit Server(Handler handler, EarlyHandler early = nullptr);
   ~Server();
 
   std::string host() const;  // "127.0.0.1:port"
@@ -47,8 +51,13 @@ class Server {
   void Accept();
   void Serve(int socket);
   bool Answer(int socket, const ServerRequest& request);
+  // To an expectation; false when the connection is over.
+  bool AnswerEarly(int socket, const ServerRequest& request);
+  bool SendAnswer(int socket, const ServerRequest& request, const ServerAnswer& answer);
+  bool Drip(int socket, const ServerAnswer& answer);
 
   const Handler handler_;
+  const EarlyHandler early_;
   UniqueFd listener_;
   int port_ = 0;
   Mutex mutex_;
