@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fleet on one machine: chunks in MinIO in a network namespace behind a link of its own rate, and nodes with floe. Converters and nodes have the rights of packaging/policies and no more."""
+"""A fleet on one machine: chunks in MinIO, six memcached servers as the shared cache, each in a network namespace behind a link of its
+own rate, and nodes with floe. Converters and nodes have the rights of packaging/policies and no more."""
 import os
 import sys
 
 from floe import Converter, Floe, World
 from network import Network
 from nodes import SOURCE
-from sandbox import check
-from servers import Minio
+from sandbox import check, wait_until
+from servers import Memcached, Minio
 
 sys.path.insert(0, os.path.join(SOURCE, "test/fault"))
 
 PREFIX = "stores/fleet"
+CACHE_SERVERS = 6
 RATE = "2gbit"
+# How long a reader waits for shards before it asks the origin. Tests whose counters must not depend on how busy this machine is give
+# the servers all the time they want; where servers are gone, floe's own default holds.
+PATIENT, DEFAULT = "3s", None
 
 
 class S3Converter(Converter):
@@ -63,6 +68,49 @@ class Links:
             machine.cut()
 
 
+class Cache:
+    """The servers of a shared cache."""
+
+    def __init__(self, box, net, count=CACHE_SERVERS, rate=RATE):
+        self.box, self.net, self.rate = box, net, rate
+        self.made = 0
+        self.servers = []
+        for _ in range(count):
+            self.add()
+
+    def add(self):
+        name = "cache%d" % self.made
+        self.made += 1
+        self.servers.append(Memcached(self.box, self.net.machine(name, self.rate), name))
+        return self.servers[-1]
+
+    def addresses(self):
+        return [server.address for server in self.servers]
+
+    def settings(self, decision=PATIENT, code="4+1"):
+        """What floe.toml says of it."""
+        wait = 'miss_decision = "%s"\n' % decision if decision else ""
+        return '[cache]\nservers = [%s]\ncode = "%s"\n%s' % (", ".join('"%s"' % address for address in self.addresses()), code, wait)
+
+    def each(self, act):
+        """act(client) on each server that lives."""
+        found = []
+        for server in self.servers:
+            with server.client() as client:
+                found.append(act(client))
+        return found
+
+    def items(self):
+        return sum(self.each(lambda client: client.items()))
+
+    def flush(self):
+        self.each(lambda client: client.flush())
+
+    def filled(self, shards):
+        """Fills go on behind the readers: waits until this many shards are there."""
+        wait_until("%d shards are in the cache" % shards, lambda: self.items() >= shards)
+
+
 class FleetWorld(World):
     """World on a fleet: everything a node fetches comes through links."""
 
@@ -72,16 +120,21 @@ class FleetWorld(World):
     def __init__(self, box, version, **options):
         self.net = Network(box)
         self.minio = Minio(box, self.net.machine("minio", RATE))
+        self.cache = Cache(box, self.net)
+        options["settings"] = self.cache.settings() + options.get("settings", "")
         super().__init__(box, version, **options)
 
     def make_converter(self):
         return S3Converter(self.box, self.minio)
 
     def make_counter(self):
-        return Links(self.minio.machine)
+        return Links(self.minio.machine, *(server.machine for server in self.cache.servers))
 
     def make_floe(self, name):
         return Floe(self.box, self.converter, name, settings=self.settings, env=self.converter.rights("node"))
+
+    def origin_gets(self, floe=None):
+        return metric((floe or self.floe).metrics(), "floe_tier_requests_total", tier="origin")
 
 
 def metric(values, name, **labels):
