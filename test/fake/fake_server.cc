@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -119,6 +120,9 @@ void Server::Accept() {
   while (true) {
     const int socket = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (socket < 0) return;
+    // Head and body go out separately: the second must not wait for news of the first.
+    const int yes = 1;
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
     MutexLock lock(mutex_);
     if (stopping_) {
       close(socket);
