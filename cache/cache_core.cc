@@ -81,9 +81,14 @@ std::string CacheCore::Name() const {
                       " servers");
 }
 
-void CacheCore::Look(const store::ChunkId& id, SteadyTime deadline, Lookup done) {
+void CacheCore::Look(const store::ChunkId& id, SteadyTime deadline, Lookup done,
+                     ShardRead::Finished seen) {
   auto set = servers();
-  if (!set) return done(absl::NotFoundError("shared cache: there are no servers"));
+  if (!set) {
+    done(absl::NotFoundError("shared cache: there are no servers"));
+    if (seen) seen({});
+    return;
+  }
   const SteadyTime now = timer_.Now();
   ShardReadOptions options;
   options.decide_at = std::min(deadline, now + options_.miss_decision);
@@ -101,7 +106,10 @@ void CacheCore::Look(const store::ChunkId& id, SteadyTime deadline, Lookup done)
         if (absl::IsDataLoss(result.status())) AddSuspect(id);
         done(std::move(result));
       },
-      [this, id](const ShardReadReport& report) { AfterRead(id, report); });
+      [this, id, seen = std::move(seen)](const ShardReadReport& report) {
+        AfterRead(id, report);
+        if (seen) seen(report);
+      });
 }
 
 void CacheCore::CountRead(const absl::StatusOr<store::VerifiedSealed>& result) {

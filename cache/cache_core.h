@@ -41,7 +41,9 @@ class CacheCore {
   uint64_t Random() FLOE_EXCLUDES(mutex_);
 
   // cache_core.cc: one read of the shards.
-  void Look(const store::ChunkId& id, SteadyTime deadline, Lookup done);
+  // `seen` (optional) hears, after `done`, what became of the shards.
+  void Look(const store::ChunkId& id, SteadyTime deadline, Lookup done,
+            ShardRead::Finished seen = nullptr);
   void CountRead(const absl::StatusOr<store::VerifiedSealed>& result);
 
   // lease.cc: what a miss does before it is told.
@@ -59,8 +61,10 @@ class CacheCore {
   void AddSuspect(const store::ChunkId& id) FLOE_EXCLUDES(mutex_);
 
   // sync.cc: reading again what servers that are new should have.
+  void Remember(const store::ChunkId& id) FLOE_EXCLUDES(mutex_);
   void SyncFor(const std::vector<std::string>& fresh) FLOE_EXCLUDES(mutex_);
   void SyncNext() FLOE_EXCLUDES(mutex_);
+  void AfterSync(const ShardReadReport& report) FLOE_EXCLUDES(mutex_);
 
   const CacheOptions options_;
   Timer& timer_;
@@ -78,6 +82,7 @@ class CacheCore {
   std::deque<store::ChunkId> suspects_ FLOE_GUARDED_BY(mutex_);
   RecentIds recent_ FLOE_GUARDED_BY(mutex_);
   std::deque<store::ChunkId> to_sync_ FLOE_GUARDED_BY(mutex_);
+  size_t whole_in_a_row_ FLOE_GUARDED_BY(mutex_) = 0;  // of those read for a sync
   Timer::Id sync_timer_ FLOE_GUARDED_BY(mutex_) = 0;
   // Reads, fills, repairs and waits; the destructor waits for them.
   store::OutstandingCalls calls_;

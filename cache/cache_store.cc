@@ -23,6 +23,9 @@ absl::Status CacheOptions::Validate() const {
   if (breaker.first_pause.count() <= 0 || breaker.longest_pause < breaker.first_pause) {
     return absl::InvalidArgumentError("cache breaker: the longest pause is below the first");
   }
+  if (repair.sync_until_whole == 0) {
+    return absl::InvalidArgumentError("cache repair: sync_until_whole must be at least 1");
+  }
   if (!(repair.synced_per_second > 0) || lease.first_poll.count() <= 0) {
     return absl::InvalidArgumentError("cache rates: must be above zero");
   }

@@ -30,11 +30,15 @@ enum class Replacement {
 };
 
 struct RepairOptions {
-  Replacement replacement = Replacement::kWarmed;
+  // doc/simulator.md, "loss", compares the three.
+  Replacement replacement = Replacement::kDeltaSynced;
   size_t max_pending_bytes = 16 << 20;  // beyond it a repair is left out
-  // kDeltaSynced: how many ids a node remembers, and how many it reads again in a second.
+  // kDeltaSynced: how many ids a node remembers, and how many it reads again in a second, in no
+  // order. When so many in a row lack no shard, other nodes (or reads) have done the work: it
+  // stops, so that a large fleet does not read everything once a node.
   size_t remembered_ids = 4096;
   double synced_per_second = 50;
+  size_t sync_until_whole = 32;
 };
 
 // Against a herd on one cold chunk: who misses first fetches, the others wait for its fill.

@@ -47,6 +47,7 @@ void CacheCore::Put(const store::VerifiedSealed& chunk, store::ChunkStore::PutCa
     AddTo(counters_.refused_fills);
     return done(absl::ResourceExhaustedError("shared cache: too many fills are under way"));
   }
+  Remember(chunk.id());
   std::shared_ptr<Fill> fill(new Fill{chunk,
                                       std::move(set),
                                       std::move(done),
@@ -118,10 +119,7 @@ void CacheCore::AfterRead(const store::ChunkId& id, const ShardReadReport& repor
     return;
   }
   if (report.reconstructed) AddTo(counters_.reconstructed);
-  if (options_.repair.replacement == Replacement::kDeltaSynced) {
-    MutexLock lock(mutex_);
-    recent_.Use(id);
-  }
+  Remember(id);
   // What is wrong is replaced in any case; what is absent as the policy says.
   const bool warm = options_.repair.replacement != Replacement::kCold;
   if (stopping_ || (report.bad.empty() && (!warm || report.absent.empty()))) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Servers that are new or came back empty: this node reads again, slowly, what it used lately and
-// they should have. The repair that follows each read fills them.
+// Servers that are new or came back empty: this node reads again, slowly, what it read or filled
+// lately and they should have. The repair that follows each read fills them.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -8,6 +8,12 @@
 #include "cache/cache_core.h"
 
 namespace floe::cache {
+
+void CacheCore::Remember(const store::ChunkId& id) {
+  if (options_.repair.replacement != Replacement::kDeltaSynced) return;
+  MutexLock lock(mutex_);
+  recent_.Use(id);
+}
 
 void CacheCore::SyncFor(const std::vector<std::string>& fresh) {
   if (options_.repair.replacement != Replacement::kDeltaSynced || fresh.empty() || stopping_) {
@@ -18,6 +24,7 @@ void CacheCore::SyncFor(const std::vector<std::string>& fresh) {
   if (!set) return;
   {
     MutexLock lock(mutex_);
+    whole_in_a_row_ = 0;
     std::set<store::ChunkId> queued(to_sync_.begin(), to_sync_.end());
     for (const store::ChunkId& id : recent_.All()) {
       bool affected = false;
@@ -26,6 +33,10 @@ void CacheCore::SyncFor(const std::vector<std::string>& fresh) {
       }
       if (affected && queued.insert(id).second) to_sync_.push_back(id);
     }
+    // A sample at any time, so that some that are whole tell of the rest. What is used most is
+    // repaired by its readers.
+    for (size_t i = to_sync_.size(); i > 1; --i)
+      std::swap(to_sync_[i - 1], to_sync_[random_() % i]);
   }
   SyncNext();
 }
@@ -49,8 +60,20 @@ void CacheCore::SyncNext() {
       to_sync_.pop_front();
     }
     AddTo(counters_.synced);
-    Look(id, kNoDeadline, [this](const absl::StatusOr<store::VerifiedSealed>&) { SyncNext(); });
+    Look(
+        id, kNoDeadline, [](const absl::StatusOr<store::VerifiedSealed>&) {},
+        [this](const ShardReadReport& report) { AfterSync(report); });
   });
+}
+
+void CacheCore::AfterSync(const ShardReadReport& report) {
+  {
+    MutexLock lock(mutex_);
+    const bool whole = report.chunk && report.absent.empty() && report.bad.empty();
+    whole_in_a_row_ = whole ? whole_in_a_row_ + 1 : 0;
+    if (whole_in_a_row_ >= options_.repair.sync_until_whole) to_sync_.clear();
+  }
+  SyncNext();
 }
 
 }  // namespace floe::cache

@@ -292,6 +292,7 @@ TEST(CacheOptionsTest, NamesWhatIsWrong) {
   EXPECT_TRUE(refused([](CacheOptions& o) { o.max_outstanding = 0; }));
   EXPECT_TRUE(refused([](CacheOptions& o) { o.breaker.longest_pause = milliseconds(1); }));
   EXPECT_TRUE(refused([](CacheOptions& o) { o.repair.synced_per_second = 0; }));
+  EXPECT_TRUE(refused([](CacheOptions& o) { o.repair.sync_until_whole = 0; }));
   EXPECT_TRUE(refused([](CacheOptions& o) { o.ttl = std::chrono::seconds(-1); }));
   EXPECT_TRUE(refused([](CacheOptions& o) { o.lease.ttl = std::chrono::seconds(0); }));
 }
