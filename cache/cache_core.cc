@@ -8,11 +8,13 @@
 
 namespace floe::cache {
 
-CacheCore::CacheCore(const CacheOptions& options, Timer& timer, Executor& workers, Metrics* metrics)
+CacheCore::CacheCore(const CacheOptions& options, Timer& timer, Executor& workers, Metrics* metrics,
+                     Executor* starter)
     : options_(options),
       timer_(timer),
       workers_(workers),
       metrics_(metrics),
+      starter_(starter),
       counters_(CacheCounters::Of(metrics)),
       random_(options.seed),
       recent_(options.repair.replacement == Replacement::kDeltaSynced
@@ -99,7 +101,7 @@ void CacheCore::Look(const store::ChunkId& id, SteadyTime deadline, Lookup done,
   options.reader_gone = deadline;
   const CallToken token = Begin();
   ShardRead::Start(
-      id, std::move(set), options, timer_, workers_, token,
+      id, std::move(set), options, timer_, workers_, starter_, token,
       [this, id, done = std::move(done)](absl::StatusOr<store::VerifiedSealed> result) {
         CountRead(result);
         // Before the caller hears of it, whose fill must replace what is there.

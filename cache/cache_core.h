@@ -22,7 +22,8 @@ namespace floe::cache {
 // Thread safe.
 class CacheCore {
  public:
-  CacheCore(const CacheOptions& options, Timer& timer, Executor& workers, Metrics* metrics);
+  CacheCore(const CacheOptions& options, Timer& timer, Executor& workers, Metrics* metrics,
+            Executor* starter);
   ~CacheCore();
 
   void SetServers(std::vector<std::shared_ptr<ShardServer>> servers) FLOE_EXCLUDES(mutex_);
@@ -70,6 +71,7 @@ class CacheCore {
   Timer& timer_;
   Executor& workers_;
   Metrics* const metrics_;
+  Executor* const starter_;
   const CacheCounters counters_;
   std::atomic<size_t> fill_bytes_{0};    // under way
   std::atomic<size_t> repair_bytes_{0};  // under way

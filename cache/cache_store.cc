@@ -34,8 +34,8 @@ absl::Status CacheOptions::Validate() const {
 
 CacheStore::CacheStore(std::vector<std::shared_ptr<ShardServer>> servers,
                        const CacheOptions& options, Timer& timer, Executor& workers,
-                       Metrics* metrics)
-    : core_(std::make_unique<CacheCore>(options, timer, workers, metrics)) {
+                       Metrics* metrics, Executor* starter)
+    : core_(std::make_unique<CacheCore>(options, timer, workers, metrics, starter)) {
   core_->SetServers(std::move(servers));
 }
 

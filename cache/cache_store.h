@@ -91,9 +91,11 @@ class CacheStore : public store::ChunkStore {
  public:
   // `timer`, `workers` (encode, decode, hash) and `metrics` (optional) are borrowed and outlive
   // this; options must be valid. Servers are sorted by name and doubles dropped; none: every Get is
-  // NOT_FOUND, every Put UNAVAILABLE.
+  // NOT_FOUND, every Put UNAVAILABLE. `starter` (optional, borrowed): where reads ask their
+  // servers, the servers' event loop, so that k+r requests wake it once; else the caller's thread.
   CacheStore(std::vector<std::shared_ptr<ShardServer>> servers, const CacheOptions& options,
-             Timer& timer, Executor& workers, Metrics* metrics = nullptr);
+             Timer& timer, Executor& workers, Metrics* metrics = nullptr,
+             Executor* starter = nullptr);
   // Waits until every server has answered what was asked (their deadlines bound that).
   ~CacheStore() override;
 

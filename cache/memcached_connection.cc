@@ -159,8 +159,10 @@ absl::Status MemcachedConnection::Flush() {
 absl::Status MemcachedConnection::Receive() {
   size_t taken = 0;
   while (taken < kBytesAtOnce) {
-    const MutableByteView space = parser_.Space();
-    const ssize_t got = recv(fd_.get(), space.data(), space.size(), 0);
+    const std::array<MutableByteView, 2> spaces = parser_.Spaces();
+    const std::array<iovec, 2> pieces = {iovec{spaces[0].data(), spaces[0].size()},
+                                         iovec{spaces[1].data(), spaces[1].size()}};
+    const ssize_t got = readv(fd_.get(), pieces.data(), pieces.size());
     if (got == 0) return absl::UnavailableError("the server closed the connection");
     if (got < 0) {
       if (errno == EINTR) continue;
@@ -175,7 +177,7 @@ absl::Status MemcachedConnection::Receive() {
       FLOE_RETURN_IF_ERROR(Handle(*std::move(reply)));
     }
     // Less than there was room for: the socket is empty.
-    if (static_cast<size_t>(got) < space.size()) return absl::OkStatus();
+    if (static_cast<size_t>(got) < spaces[0].size() + spaces[1].size()) return absl::OkStatus();
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 // memcached's answers (meta protocol, and the lines of `stats`) out of a stream of bytes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -27,7 +28,8 @@ struct MetaReply {
   std::string text;          // kStat: "name value"; kError: the line
 };
 
-// Not thread safe. Usage: read into Space(), call Took, then Next until it gives none.
+// Not thread safe. Usage: read into Spaces(), in their order, call Took, then Next until it gives
+// none.
 class MetaParser {
  public:
   // The longest value that is believed; memcached's own limit is -I.
@@ -35,9 +37,9 @@ class MetaParser {
   static constexpr size_t kMaxLine = 2048;
 
   MetaParser();
-  // Where the next bytes of the stream go; never empty. While a value arrives it lies in the value
-  // itself, so that nothing of it is copied but what came together with its header.
-  MutableByteView Space();
+  // Where the next bytes of the stream go: while a value arrives first its rest, so that nothing of
+  // it is copied but what came together with its header; then a buffer, never empty.
+  std::array<MutableByteView, 2> Spaces();
   void Took(size_t bytes);
   // The next whole reply; nullopt: more bytes are needed. DATA_LOSS: this is not memcached, or the
   // stream is out of step; the connection is of no use any more.

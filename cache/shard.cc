@@ -28,12 +28,6 @@ uint32_t Crc32c(uint32_t crc, ByteView bytes) {
   return crc32_iscsi(const_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()), crc);
 }
 
-uint32_t ShardCrc(const store::ChunkId& id, ByteView shard) {
-  uint32_t crc = Crc32c(0xffffffff, id.bytes);
-  crc = Crc32c(crc, shard.first(kShardCrcAt));
-  return ~Crc32c(crc, shard.subspan(kShardHeaderBytes));
-}
-
 void StoreHeader(const Code& code, size_t index, size_t sealed_length, uint8_t* out) {
   std::memcpy(out, kShardMagic, 4);
   out[4] = static_cast<uint8_t>(code.k);
@@ -72,6 +66,12 @@ absl::Status BadShard(const store::ChunkId& id, size_t index, absl::string_view 
 }
 
 }  // namespace
+
+uint32_t ShardCrc(const store::ChunkId& id, ByteView shard) {
+  uint32_t crc = Crc32c(0xffffffff, id.bytes);
+  crc = Crc32c(crc, shard.first(kShardCrcAt));
+  return ~Crc32c(crc, shard.subspan(kShardHeaderBytes));
+}
 
 std::string ShardKey(const store::ChunkId& id, const Code& code, size_t index) {
   return absl::StrCat("f1.", id.ToHex(), ".", code.k, ".", code.r, ".", index);
@@ -159,6 +159,8 @@ store::SealedBytes JoinShards(const ErasureCode& code,
     }
     out[i] = sealed->data() + i * payload;
   }
+  // From what was just written, which is nearer than where it came from.
+  for (size_t i = 0; i < k; ++i) there[i] = there[i] != nullptr ? out[i] : nullptr;
   if (missing) code.Reconstruct(payload, there, out);
   sealed->resize(length);
   return sealed;

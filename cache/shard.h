@@ -37,6 +37,9 @@ struct ShardView {
   ByteView payload;
 };
 
+// The crc of a SHARD; `shard` is at least the header. What its own field says does not matter.
+uint32_t ShardCrc(const store::ChunkId& id, ByteView shard);
+
 // DATA_LOSS unless `bytes` is exactly shard `index` of `id` under `code`.
 absl::StatusOr<ShardView> ParseShard(ByteView bytes, const store::ChunkId& id, const Code& code,
                                      size_t index);

@@ -10,10 +10,11 @@ namespace floe::cache {
 
 void ShardRead::Start(const store::ChunkId& id, std::shared_ptr<const ServerSet> servers,
                       const ShardReadOptions& options, Timer& timer, Executor& workers,
-                      CallToken token, Done done, Finished finished) {
-  std::make_shared<ShardRead>(id, std::move(servers), options, timer, workers, std::move(token),
-                              std::move(done), std::move(finished))
-      ->Begin();
+                      Executor* starter, CallToken token, Done done, Finished finished) {
+  auto read = std::make_shared<ShardRead>(id, std::move(servers), options, timer, workers,
+                                          std::move(token), std::move(done), std::move(finished));
+  if (starter == nullptr) return read->Begin();
+  starter->Run([read = std::move(read)] { read->Begin(); });
 }
 
 ShardRead::ShardRead(const store::ChunkId& id, std::shared_ptr<const ServerSet> servers,

@@ -40,10 +40,11 @@ class ShardRead : public std::enable_shared_from_this<ShardRead> {
 
   // `done` hears once, as soon as it is known (NOT_FOUND, UNAVAILABLE, DATA_LOSS,
   // DEADLINE_EXCEEDED: cache_store.h). `finished` (on a worker or a server's thread) comes after
-  // it. `timer` and `workers` are borrowed; `token` goes last of all.
+  // it. `timer`, `workers` and
+  // `starter` (cache_store.h) are borrowed; `token` goes last of all.
   static void Start(const store::ChunkId& id, std::shared_ptr<const ServerSet> servers,
                     const ShardReadOptions& options, Timer& timer, Executor& workers,
-                    CallToken token, Done done, Finished finished);
+                    Executor* starter, CallToken token, Done done, Finished finished);
 
   ShardRead(const store::ChunkId& id, std::shared_ptr<const ServerSet> servers,
             const ShardReadOptions& options, Timer& timer, Executor& workers, CallToken token,

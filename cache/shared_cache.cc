@@ -18,7 +18,7 @@ absl::StatusOr<std::unique_ptr<SharedCache>> SharedCache::Create(const SharedCac
   CacheOptions cache = options.cache;
   if (cache.seed == 0) cache.seed = std::random_device()();
   made->cache_ = std::make_shared<CacheStore>(std::vector<std::shared_ptr<ShardServer>>(), cache,
-                                              *made->loop_, workers, metrics);
+                                              *made->loop_, workers, metrics, made->loop_.get());
   made->store_ = made->cache_;
   Counter* failures = nullptr;
   if (metrics != nullptr) {

@@ -29,6 +29,7 @@ class SharedCache {
                                                              Executor& workers, Metrics* metrics);
   ~SharedCache();
 
+  // Must not outlive this.
   const std::shared_ptr<store::ChunkStore>& store() const { return store_; }
   // Looks for the servers now and waits for it.
   absl::Status Look() { return list_->Look(); }

@@ -70,9 +70,11 @@ void EventLoop::Post(std::function<void()> work) {
     first = posted_.empty();
     posted_.push_back(std::move(work));
   }
+  // The loop itself looks before it waits.
+  if (!first || InLoop()) return;
   const uint64_t one = 1;
   // It fails only when the counter is full, and then the loop wakes anyway.
-  if (first) (void)!write(wake_.get(), &one, sizeof one);
+  (void)!write(wake_.get(), &one, sizeof one);
 }
 
 Timer::Id EventLoop::RunAt(SteadyTime when, std::function<void()> work) {
@@ -175,11 +177,13 @@ void EventLoop::Loop(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
   std::array<epoll_event, 64> events;
   while (true) {
+    bool waits = false;
     {
       MutexLock lock(mutex_);
-      if (stopping_ && posted_.empty()) return;
+      waits = posted_.empty();
+      if (stopping_ && waits) return;
     }
-    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), waits ? -1 : 0);
     bool due = false;
     for (int i = 0; i < count; ++i) {
       const uint64_t serial = events[i].data.u64;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/executor.h"
 #include "base/status.h"
 #include "base/timer.h"
 #include "base/unique_fd.h"
@@ -19,7 +20,7 @@ namespace floe::net {
 
 // As a Timer, and Post: thread safe. Work must be short and must not throw. The destructor runs
 // what was posted, drops timers that are not due and joins; what is watched must be gone by then.
-class EventLoop : public Timer {
+class EventLoop : public Timer, public Executor {
  public:
   // `events` as EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP.
   using Ready = std::function<void(uint32_t events)>;
@@ -31,6 +32,7 @@ class EventLoop : public Timer {
 
   // Runs `work` soon on the loop's thread, in the order of the calls, never inside this call.
   void Post(std::function<void()> work) FLOE_EXCLUDES(mutex_);
+  void Run(std::function<void()> work) override { Post(std::move(work)); }
   bool InLoop() const { return std::this_thread::get_id() == loop_thread_.load(); }
 
   SteadyTime Now() override { return Clock::Real().Now(); }

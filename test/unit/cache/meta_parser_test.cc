@@ -18,12 +18,15 @@ absl::StatusOr<std::vector<MetaReply>> Parse(absl::string_view stream, size_t st
   MetaParser parser;
   std::vector<MetaReply> replies;
   while (!stream.empty()) {
-    const MutableByteView space = parser.Space();
-    EXPECT_FALSE(space.empty());
-    const size_t bytes = std::min({step, space.size(), stream.size()});
-    std::copy_n(stream.begin(), bytes, space.begin());
-    parser.Took(bytes);
-    stream.remove_prefix(bytes);
+    size_t took = 0;
+    for (const MutableByteView space : parser.Spaces()) {
+      const size_t bytes = std::min({step - took, space.size(), stream.size()});
+      std::copy_n(stream.begin(), bytes, space.begin());
+      stream.remove_prefix(bytes);
+      took += bytes;
+    }
+    EXPECT_GT(took, 0u);
+    parser.Took(took);
     while (true) {
       FLOE_ASSIGN_OR_RETURN(std::optional<MetaReply> reply, parser.Next());
       if (!reply) break;
