@@ -26,7 +26,8 @@ inline constexpr char kDefaultConfigPath[] = "/etc/floe/floe.toml";
 // Top-level tables of floe.toml. All programs read the same file, each its own tables, so each
 // knows the names of all.
 inline const std::vector<std::string> kConfigSections = {
-    "store", "tiers", "cache", "keys", "convert", "mount", "snapshotter", "fusefs", "keeper", "metrics", "log"};
+    "store",       "tiers",  "cache",  "keys",    "convert", "mount",
+    "snapshotter", "fusefs", "keeper", "metrics", "log"};
 
 namespace internal {
 struct ConfigNode;

@@ -21,7 +21,8 @@ void AddGlobalOptions(CLI::App& app, Context& context) {
   app.add_option("--config", context.config_path, "Configuration file")
       ->envname("FLOE_CONFIG")
       ->capture_default_str();
-  app.add_option("--store", context.store, "Store address, such as folder:/srv/floe or s3://bucket/floe")
+  app.add_option("--store", context.store,
+                 "Store address, such as folder:/srv/floe or s3://bucket/floe")
       ->envname("FLOE_STORE");
   app.add_option("--keys", context.keys, "Key directory")->envname("FLOE_KEYS");
   app.add_option("--log-level", context.log_level, "debug, info, warning or error")

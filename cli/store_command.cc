@@ -131,8 +131,9 @@ absl::Status Stat(Context& context) {
 void AddInit(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand("init", "Make an empty store");
   auto flags = std::make_shared<InitFlags>();
-  command->add_option("ADDRESS", flags->address,
-                      "Such as folder:/srv/floe or s3://bucket/floe (default: the configured store)");
+  command->add_option(
+      "ADDRESS", flags->address,
+      "Such as folder:/srv/floe or s3://bucket/floe (default: the configured store)");
   command->add_flag("--public", flags->is_public,
                     "The domain without a secret: anyone can confirm what is stored");
   command

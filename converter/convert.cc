@@ -2,6 +2,7 @@
 #include "converter/convert.h"
 
 #include <algorithm>
+#include <random>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -10,12 +11,23 @@
 #include "converter/publish/tiny_image.h"
 #include "oci/media_types.h"
 #include "store/manifest.h"
+#include "store/wrap/retry_store.h"
 
 namespace floe::converter {
 namespace {
 
 // How often a root may be retired under one conversion before it gives up.
 constexpr int kRootAttempts = 3;
+
+// A converter has patience, and bounds what it asks at once itself.
+store::RetryOptions RetriesOf(const ConvertOptions& options) {
+  store::RetryOptions retries;
+  retries.attempts = 8;
+  retries.base = std::chrono::milliseconds(100);
+  retries.budget = 0.5;
+  retries.budget_burst = 4.0 * static_cast<double>(options.puts_in_flight);
+  return retries;
+}
 
 size_t ThreadsOf(const ConvertOptions& options) {
   return options.threads != 0 ? options.threads
@@ -206,11 +218,13 @@ absl::StatusOr<store::EncodedManifest> Conversion::StoreImage(std::unique_ptr<Fl
   writing.check_existing = options_.check_existing;
   writing.cancel = options_.cancel;
   writing.progress = [&](uint64_t at) { Tell(Stage::kStore, image, at, image_size); };
+  ThreadTimer timer("put-retries");
+  store::RetryStore chunks(store_.Chunks(root), timer, RetriesOf(options_), std::random_device{}());
   FLOE_ASSIGN_OR_RETURN(
       WrittenChunks written,
-      WriteChunks(
-          [&](erofs::ImageSink& sink) { return flat->Emit(sink); }, domain, *store_.Chunks(root),
-          [&](const store::VerifiedSealed& chunk) { return store_.Repair(root, chunk); }, writing));
+      WriteChunks([&](erofs::ImageSink& sink) { return flat->Emit(sink); }, domain, chunks,
+                  [&](const store::VerifiedSealed& chunk) { return store_.Repair(root, chunk); },
+                  writing));
   // Publishing flushes the file system, and gigabytes of spool need not reach the disk with it.
   flat.reset();
   report.chunks = written.stats;

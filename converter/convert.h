@@ -24,7 +24,7 @@ struct ConvertOptions {
   ChunkerParameters chunker;
   store::CodecParameters codec;
   size_t threads = 0;  // 0: one for each core
-  size_t puts_in_flight = 8;
+  size_t puts_in_flight = 32;
   bool strict = false;  // check diff ids
   bool reuse = true;    // use the result of an earlier conversion where there is one
   bool check_existing = true;

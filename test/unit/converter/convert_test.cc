@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <random>
 
@@ -13,6 +14,7 @@
 #include "converter/publish/tiny_image.h"
 #include "erofs/reader.h"
 #include "store/origin/open_store.h"
+#include "test/fake/fake_s3.h"
 #include "test/fake/tar_text.h"
 #include "test/unit/converter/fake_images.h"
 
@@ -103,6 +105,23 @@ TEST_F(ConvertTest, TheResultIsATinyImageWhoseChunksAreTheTree) {
   ASSERT_TRUE(read(a.data, data).ok());
   EXPECT_EQ(AsText(data), Noise(700'000, 1));
   EXPECT_EQ(read(image.size() - 10, data).code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(ConvertTest, ABucketThatAsksForLessOnlyDelays) {
+  fake::FakeS3 s3;
+  setenv("AWS_ACCESS_KEY_ID", fake::FakeS3::kAccessKey, 1);
+  setenv("AWS_SECRET_ACCESS_KEY", fake::FakeS3::kSecretKey, 1);
+  ASSERT_TRUE(store::InitStore(s3.address("a"), key_directory_).ok());
+  store_ = store::OpenStore(s3.address("a")).value();
+  keys_.domain = LoadSealingDomain(*store_, key_directory_).value();
+  s3.FailNext("PUT", 5, fake::FakeS3::Error(503, "SlowDown"));
+  MemoryDestination destination;
+  const auto report = Run(destination);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images[0].outcome, Outcome::kConverted);
+  MemoryDestination again;
+  EXPECT_EQ(Run(again)->images[0].outcome, Outcome::kReused);
+  store_.reset();  // before its server
 }
 
 TEST_F(ConvertTest, TheSecondTimeIsALookUp) {
