@@ -29,6 +29,7 @@ absl::Status Choose(ConfigSection& section, const std::string& table, const std:
 
 absl::Status TierOptions::Read(const Config& config) {
   using store::RequestClass;
+  FLOE_RETURN_IF_ERROR(cache.Read(config));
   ConfigSection table = config.Section("tiers");
   auto requests = static_cast<int64_t>(origin.requests);
   auto per_image = static_cast<int64_t>(fetches_per_image);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/config.h"
+#include "fusefs/cache_options.h"
 #include "store/origin/open_store.h"
 #include "store/wrap/filling_store.h"
 #include "store/wrap/origin_guard.h"
@@ -38,7 +39,9 @@ struct TierOptions {
   store::RequestClass fill_class = store::RequestClass::kBackground;
   store::OriginOptions origin;  // of each origin, whatever the number of images and roots
 
-  // Takes the table [tiers]; INVALID_ARGUMENT with file and line.
+  SharedCacheSettings cache;
+
+  // Takes the tables [tiers] and [cache]; INVALID_ARGUMENT with file and line.
   absl::Status Read(const Config& config);
   absl::Status Validate() const;
 };

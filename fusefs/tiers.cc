@@ -97,7 +97,17 @@ absl::StatusOr<std::unique_ptr<Tiers>> Tiers::Create(const TierOptions& options,
     tiers->disk_ = *std::move(opened);
     tiers->disk_tier_ = std::make_shared<store::MeteredTier>(tiers->disk_, metrics, "disk", clock);
   }
+  if (options.cache.wanted()) FLOE_RETURN_IF_ERROR(tiers->OpenSharedCache());
   return tiers;
+}
+
+absl::Status Tiers::OpenSharedCache() {
+  FLOE_ASSIGN_OR_RETURN(cache_,
+                        cache::SharedCache::Create(options_.cache.options, workers_, &metrics_));
+  cache_tier_ = std::make_shared<store::MeteredTier>(cache_->store(), metrics_, "cache", clock_);
+  // The first reads need not miss what is known without a name service. Names are looked up in the
+  // background: they may take long, and a start does not wait for a cache.
+  return options_.cache.NeedsNoNames() ? cache_->Look() : absl::OkStatus();
 }
 
 store::ChunkStore& Tiers::StackFor(const store::RootId& root) {
@@ -115,7 +125,9 @@ std::shared_ptr<store::ChunkStore> Tiers::MakeStack(const store::RootId& root) {
     stack = std::make_shared<store::FillingStore>(stack, disk_tier_, workers_, fill);
   }
   if (cache_tier_) {
-    stack = std::make_shared<store::TieredStore>(cache_tier_, stack, workers_, fill);
+    store::FillPolicy cache_fill = fill;
+    cache_fill.fill = options_.cache.fill;
+    stack = std::make_shared<store::TieredStore>(cache_tier_, stack, workers_, cache_fill);
   }
   stack = std::make_shared<store::SingleFlightStore>(stack, timer_);
   if (!disk_tier_) return stack;

@@ -53,6 +53,7 @@ class Tiers {
 
  private:
   Tiers(const TierOptions& options, Metrics& metrics, Clock& clock);
+  absl::Status OpenSharedCache();
   store::ChunkStore& StackFor(const store::RootId& root) FLOE_REQUIRES(mutex_);
   std::shared_ptr<store::ChunkStore> MakeStack(const store::RootId& root);
 
@@ -67,8 +68,9 @@ class Tiers {
   ThreadPool disk_pool_;
   ThreadPool origin_pool_;
   store::OriginGuard origin_;
-  std::shared_ptr<store::DiskTier> disk_;          // nullptr: none
-  std::shared_ptr<store::ChunkStore> disk_tier_;   // the same, counted
+  std::shared_ptr<store::DiskTier> disk_;         // nullptr: none
+  std::shared_ptr<store::ChunkStore> disk_tier_;  // the same, counted
+  std::unique_ptr<cache::SharedCache> cache_;
   std::shared_ptr<store::ChunkStore> cache_tier_;  // nullptr: none
   std::shared_ptr<ChunkLoader> loader_;
   Mutex mutex_;
