@@ -10,23 +10,23 @@
 namespace floe::oci {
 namespace {
 
-constexpr char kWhat[] = "image config";
+constexpr char kImageConfig[] = "image config";
 
 absl::Status CheckRootfs(const nlohmann::json& json) {
   const auto rootfs = json.find("rootfs");
   if (rootfs == json.end() || !rootfs->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(kWhat, ": \"rootfs\" is missing"));
+    return absl::InvalidArgumentError(absl::StrCat(kImageConfig, ": \"rootfs\" is missing"));
   }
-  FLOE_ASSIGN_OR_RETURN(const std::string type, StringMember(*rootfs, "type", kWhat));
+  FLOE_ASSIGN_OR_RETURN(const std::string type, StringMember(*rootfs, "type", kImageConfig));
   if (type != "layers") {
     return absl::InvalidArgumentError(
-        absl::StrCat(kWhat, ": rootfs type \"", type, "\" is not \"layers\""));
+        absl::StrCat(kImageConfig, ": rootfs type \"", type, "\" is not \"layers\""));
   }
-  FLOE_ASSIGN_OR_RETURN(const nlohmann::json* ids, ArrayMember(*rootfs, "diff_ids", kWhat));
+  FLOE_ASSIGN_OR_RETURN(const nlohmann::json* ids, ArrayMember(*rootfs, "diff_ids", kImageConfig));
   if (ids == nullptr) return absl::OkStatus();
   for (const nlohmann::json& id : *ids) {
     if (!id.is_string()) {
-      return absl::InvalidArgumentError(absl::StrCat(kWhat, ": a diff id is not a text"));
+      return absl::InvalidArgumentError(absl::StrCat(kImageConfig, ": a diff id is not a text"));
     }
     FLOE_RETURN_IF_ERROR(CheckDigest(id.get<std::string>(), "image config: diff id"));
   }
@@ -34,12 +34,12 @@ absl::Status CheckRootfs(const nlohmann::json& json) {
 }
 
 absl::Status CheckHistory(const nlohmann::json& json) {
-  FLOE_ASSIGN_OR_RETURN(const nlohmann::json* history, ArrayMember(json, "history", kWhat));
+  FLOE_ASSIGN_OR_RETURN(const nlohmann::json* history, ArrayMember(json, "history", kImageConfig));
   if (history == nullptr) return absl::OkStatus();
   for (const nlohmann::json& entry : *history) {
     if (!entry.is_object()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(kWhat, ": an entry of \"history\" is not an object"));
+          absl::StrCat(kImageConfig, ": an entry of \"history\" is not an object"));
     }
     for (const char* name : {"created", "created_by", "comment"}) {
       FLOE_RETURN_IF_ERROR(StringMember(entry, name, "image config: history"));
@@ -50,19 +50,19 @@ absl::Status CheckHistory(const nlohmann::json& json) {
 
 absl::Status CheckMembers(const nlohmann::json& json) {
   for (const char* name : {"os", "architecture", "variant", "os.version", "created"}) {
-    FLOE_RETURN_IF_ERROR(StringMember(json, name, kWhat));
+    FLOE_RETURN_IF_ERROR(StringMember(json, name, kImageConfig));
   }
   const auto config = json.find("config");
   if (config == json.end() || config->is_null()) return absl::OkStatus();
   if (!config->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(kWhat, ": \"config\" is not an object"));
+    return absl::InvalidArgumentError(absl::StrCat(kImageConfig, ": \"config\" is not an object"));
   }
-  return StringMapMember(*config, "Labels", kWhat).status();
+  return StringMapMember(*config, "Labels", kImageConfig).status();
 }
 
 // For members that Parse has checked.
 std::string Text(const nlohmann::json& json, const char* name) {
-  return StringMember(json, name, kWhat).value_or("");
+  return StringMember(json, name, kImageConfig).value_or("");
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ ImageConfig& ImageConfig::operator=(ImageConfig&&) noexcept = default;
 ImageConfig::~ImageConfig() = default;
 
 absl::StatusOr<ImageConfig> ImageConfig::Parse(ByteView text) {
-  FLOE_ASSIGN_OR_RETURN(nlohmann::json json, ParseJsonObject(text, kWhat));
+  FLOE_ASSIGN_OR_RETURN(nlohmann::json json, ParseJsonObject(text, kImageConfig));
   FLOE_RETURN_IF_ERROR(CheckRootfs(json));
   FLOE_RETURN_IF_ERROR(CheckHistory(json));
   FLOE_RETURN_IF_ERROR(CheckMembers(json));
@@ -103,7 +103,8 @@ std::string ImageConfig::created() const { return Text(*json_, "created"); }
 std::map<std::string, std::string> ImageConfig::labels() const {
   const auto config = json_->find("config");
   if (config == json_->end()) return {};
-  return StringMapMember(*config, "Labels", kWhat).value_or(std::map<std::string, std::string>());
+  return StringMapMember(*config, "Labels", kImageConfig)
+      .value_or(std::map<std::string, std::string>());
 }
 
 std::vector<HistoryEntry> ImageConfig::history() const {
