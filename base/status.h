@@ -21,7 +21,7 @@ namespace floe {
 // A status for errno value `error` (> 0); `what` names the operation and the thing: "open /a/b".
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
-// The same code with "context: " put before the message; OK stays OK.
+// The same code with "context: " put before the message and with its payloads; OK stays OK.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);
 
 namespace internal {

@@ -142,6 +142,7 @@ absl::Status Tiers::AdmitStart(const store::Manifest& manifest) {
 }
 
 std::shared_ptr<ChunkSource> Tiers::SourceFor(const store::Manifest& manifest) {
+  lazy_store_.Expect(manifest.id, manifest.birth_root);
   MutexLock lock(mutex_);
   ChunkSource::IsLocal is_local;
   // Borrowed, as the store is: a source that outlives its last read must not keep the folder

@@ -22,21 +22,28 @@ absl::StatusOr<std::shared_ptr<Client>> Client::Open(const Reference& reference,
   FLOE_RETURN_IF_ERROR(options.Validate());
   std::shared_ptr<Client> client(new Client(reference, options));
   const std::string& configured = options.docker_config_dir;
-  FLOE_ASSIGN_OR_RETURN(
-      client->credentials_,
-      CredentialStore::Load(configured.empty() ? CredentialStore::DefaultDirectory() : configured));
+  const std::string directory =
+      configured.empty() ? CredentialStore::DefaultDirectory() : configured;
+  FLOE_RETURN_IF_ERROR(CredentialStore::Load(directory).status());
+  // Read again whenever a registry asks: passwords that expire are replaced in the file while we
+  // run.
+  const CredentialFinder find =
+      [directory](const std::string& host) -> absl::StatusOr<Credentials> {
+    FLOE_ASSIGN_OR_RETURN(const CredentialStore store, CredentialStore::Load(directory));
+    return store.Find(host);
+  };
   FLOE_ASSIGN_OR_RETURN(const std::vector<HostConfig> configs,
                         LoadHostConfigs(options.hosts_dir, reference.host));
   for (const HostConfig& config : configs) {
-    FLOE_ASSIGN_OR_RETURN(std::unique_ptr<Endpoint> endpoint,
-                          Endpoint::Create(client->http_, client->options_, config, reference,
-                                           client->credentials_, mount_from));
+    FLOE_ASSIGN_OR_RETURN(
+        std::unique_ptr<Endpoint> endpoint,
+        Endpoint::Create(client->http_, client->options_, config, reference, find, mount_from));
     client->endpoints_.push_back(std::move(endpoint));
   }
   return client;
 }
 
-absl::StatusOr<Client::Answer> Client::Fetch(const ApiRequest& request, Need need) {
+absl::StatusOr<Client::Answer> Client::Fetch(const ApiRequest& request, Need need, int attempts) {
   std::vector<Endpoint*> able;
   for (const auto& endpoint : endpoints_) {
     const HostConfig& config = endpoint->config();
@@ -47,8 +54,9 @@ absl::StatusOr<Client::Answer> Client::Fetch(const ApiRequest& request, Need nee
   std::vector<std::string> before;
   for (Endpoint* endpoint : able) {
     // A mirror that is down is passed over at once; the registry itself is worth waiting for.
-    const int attempts = endpoint == able.back() ? options_.attempts : 1;
-    absl::StatusOr<std::unique_ptr<net::HttpExchange>> exchange = endpoint->Send(request, attempts);
+    const int patience = attempts > 0 ? attempts : options_.attempts;
+    absl::StatusOr<std::unique_ptr<net::HttpExchange>> exchange =
+        endpoint->Send(request, endpoint == able.back() ? patience : 1);
     if (exchange.ok() && (*exchange)->status() / 100 == 2) {
       return Answer{*std::move(exchange), endpoint};
     }

@@ -33,8 +33,8 @@ class Client {
   };
   enum class Need { kPull, kResolve };
   // Asks the servers that can, in order, until one has it. The last one's error, with the others'
-  // beside it.
-  absl::StatusOr<Answer> Fetch(const ApiRequest& request, Need need);
+  // beside it. `attempts` for the last one; 0: what the options say.
+  absl::StatusOr<Answer> Fetch(const ApiRequest& request, Need need, int attempts = 0);
 
   // The server to push to. FAILED_PRECONDITION when hosts.toml allows none.
   absl::StatusOr<Endpoint*> PushEndpoint();
@@ -44,7 +44,6 @@ class Client {
 
   const Reference reference_;
   const Options options_;
-  CredentialStore credentials_;
   net::HttpClient http_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
 };

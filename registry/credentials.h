@@ -2,6 +2,7 @@
 // Who we are to a registry: Docker's config.json with its credential helpers.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -24,6 +25,9 @@ struct Credentials {
     return password.empty() && identity_token.empty() && registry_token.empty();
   }
 };
+
+// What is known for a host at the time of the call; may block.
+using CredentialFinder = std::function<absl::StatusOr<Credentials>(const std::string& host)>;
 
 // Reads config.json once. Thread compatible; Find may run a helper program and wait for it.
 class CredentialStore {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 constexpr size_t kMaxErrorBody = 64 << 10;
+constexpr char kSlowDownMark[] = "floe/registry-slow-down";
 constexpr size_t kMaxText = 500;  // of a registry's text, in our errors
 
 // containerd's rule: port 80 is http; other ports of localhost are tried with https first (any
@@ -49,6 +51,12 @@ std::string Message(ByteView body) {
   return absl::StrCat(" (", text.substr(0, kMaxText), ")");
 }
 
+absl::Status SlowDown(const std::string& text) {
+  absl::Status status = absl::UnavailableError(text);
+  status.SetPayload(kSlowDownMark, absl::Cord());
+  return status;
+}
+
 std::optional<std::chrono::milliseconds> RetryAfter(const net::HttpExchange& exchange) {
   return ParseRetryAfter(exchange.Header("Retry-After"), Clock::Real().WallNow());
 }
@@ -70,6 +78,10 @@ absl::StatusOr<std::string> ReadAuthorities(const Options& options, const HostCo
 
 }  // namespace
 
+bool SaysSlowDown(const absl::Status& status) {
+  return status.GetPayload(kSlowDownMark).has_value();
+}
+
 Endpoint::Endpoint(net::HttpClient& client, const Options& options, HostConfig config,
                    const Reference& reference)
     : client_(client),
@@ -79,9 +91,12 @@ Endpoint::Endpoint(net::HttpClient& client, const Options& options, HostConfig c
       plain_(IsPlain(options, config_)),
       may_fall_back_(MayFallBack(options, config_)) {}
 
-absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Create(
-    net::HttpClient& client, const Options& options, const HostConfig& given,
-    const Reference& reference, const CredentialStore& credentials, const std::string& mount_from) {
+absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Create(net::HttpClient& client,
+                                                           const Options& options,
+                                                           const HostConfig& given,
+                                                           const Reference& reference,
+                                                           const CredentialFinder& credentials,
+                                                           const std::string& mount_from) {
   HostConfig config = given;
   if (config.host.empty()) {
     config.host = reference.host == "docker.io" ? "registry-1.docker.io" : reference.host;
@@ -97,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Create(
   auth.repository = reference.repository;
   if (!mount_from.empty())
     auth.more_scopes.insert(absl::StrCat("repository:", mount_from, ":pull"));
-  auth.find_credentials = [&credentials, host = auth.host] { return credentials.Find(host); };
+  auth.find_credentials = [credentials, host = auth.host] { return credentials(host); };
   endpoint->authorizer_ = std::make_unique<Authorizer>(client, endpoint->tls_, std::move(auth));
   return endpoint;
 }
@@ -244,8 +259,10 @@ absl::Status Endpoint::StatusOf(net::HttpExchange& exchange, absl::string_view w
     case 416:
       return absl::OutOfRangeError(text);
     case 429:
-      return absl::UnavailableError(
+      return SlowDown(
           absl::StrCat(text, ": too many requests; wait, or log in for a higher limit"));
+    case 503:
+      return SlowDown(text);
     default:
       if (status >= 500 || status == 408) return absl::UnavailableError(text);
       return absl::InvalidArgumentError(text);

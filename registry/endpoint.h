@@ -24,6 +24,9 @@ struct ApiRequest {
   bool retry = true;             // false where sending twice would do harm
 };
 
+// True when the registry asked for fewer requests (429, 503), on statuses of Send and StatusOf.
+bool SaysSlowDown(const absl::Status& status);
+
 // Thread safe.
 class Endpoint {
  public:
@@ -33,7 +36,7 @@ class Endpoint {
                                                           const Options& options,
                                                           const HostConfig& config,
                                                           const Reference& reference,
-                                                          const CredentialStore& credentials,
+                                                          const CredentialFinder& credentials,
                                                           const std::string& mount_from);
 
   const HostConfig& config() const { return config_; }

@@ -40,6 +40,7 @@ struct ManifestFacts {
 // An opened manifest, or one about to be written. Chunks ascend by id and are unique; extents
 // ascend by first_block and do not overlap; what no extent covers reads as zeros.
 struct Manifest {
+  ManifestId id;            // of an opened one
   uint64_t image_size = 0;  // bytes, a multiple of kBlockBytes
   RootId birth_root{};
   DomainId domain_id{};

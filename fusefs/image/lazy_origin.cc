@@ -19,6 +19,15 @@ StoreHandle* LazyStore::IfOpen() const {
   return handle_.get();
 }
 
+void LazyStore::Expect(const store::ManifestId& manifest, const RootId& birth_root) {
+  MutexLock lock(mutex_);
+  if (handle_) {
+    handle_->Expect(manifest, birth_root);
+  } else {
+    expected_.emplace(manifest, birth_root);
+  }
+}
+
 size_t LazyStore::opening() const {
   MutexLock lock(mutex_);
   return inside_;
@@ -50,6 +59,8 @@ absl::StatusOr<StoreHandle*> LazyStore::OpenAfter(uint64_t attempts) {
   if (opened.ok()) {
     Log(LogLevel::kInfo, "store opened", {{"store", address_}});
     handle_ = *std::move(opened);
+    for (const auto& [manifest, root] : expected_) handle_->Expect(manifest, root);
+    expected_.clear();
     return handle_.get();
   }
   const bool first = failure_.ok();

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "base/executor.h"
 #include "base/mutex.h"
@@ -31,6 +33,9 @@ class LazyStore {
   store::StoreHandle* IfOpen() const FLOE_EXCLUDES(mutex_);
   // Blocks on I/O. UNAVAILABLE (try again) for whatever hinders: the operator may mend it.
   absl::StatusOr<store::StoreHandle*> Open() FLOE_EXCLUDES(mutex_, opening_);
+  // Chunks of this manifest will be read; the store is told so, now or when it opens. Cheap.
+  void Expect(const store::ManifestId& manifest, const store::RootId& birth_root)
+      FLOE_EXCLUDES(mutex_);
   // How many are in Open() now: one of them attempts, the rest wait for it.
   size_t opening() const FLOE_EXCLUDES(mutex_);
 
@@ -44,6 +49,8 @@ class LazyStore {
   Mutex opening_;  // one attempt at a time
   mutable Mutex mutex_;
   std::shared_ptr<store::StoreHandle> handle_ FLOE_GUARDED_BY(mutex_);
+  // What to tell the store when it opens.
+  std::set<std::pair<store::ManifestId, store::RootId>> expected_ FLOE_GUARDED_BY(mutex_);
   size_t inside_ FLOE_GUARDED_BY(mutex_) = 0;      // calls of Open()
   uint64_t attempts_ FLOE_GUARDED_BY(mutex_) = 0;  // that have ended
   absl::Status failure_ FLOE_GUARDED_BY(mutex_);   // of the last one

@@ -49,6 +49,7 @@ absl::StatusOr<Manifest> OpenParts(const ManifestParts& parts, const Secret& fil
     return Forged(parts.id, "its table was altered");
   }
   Manifest manifest;
+  manifest.id = parts.id;
   manifest.image_size = parts.header.image_size;
   manifest.birth_root = parts.header.birth_root;
   manifest.domain_id = parts.header.domain_id;

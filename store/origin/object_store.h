@@ -55,6 +55,10 @@ class ObjectStore {
   // Everything put, and everything answered kExisted, before the call is durable after it. Blocks.
   virtual absl::Status Sync() = 0;
 
+  // The chunks that this record names will be read: a store that has to learn where they lie learns
+  // it from there, and need not look at every record. Cheap; does not block.
+  virtual void Expect(const std::string& record_name) { (void)record_name; }
+
   virtual std::string Name() const = 0;
 };
 

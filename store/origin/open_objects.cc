@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "store/origin/folder_object_store.h"
 #include "store/origin/retrying_objects.h"
+#include "store/registry/registry_object_store.h"
 #include "store/s3/open_s3.h"
 
 namespace floe::store {
@@ -26,8 +27,8 @@ std::optional<std::string> FolderOf(absl::string_view address) {
 absl::Status UnknownAddress(const std::string& address) {
   return absl::InvalidArgumentError(
       absl::StrCat("store \"", address,
-                   "\": not an address of a store; write folder:/absolute/path or "
-                   "s3://BUCKET[/PREFIX]"));
+                   "\": not an address of a store; write folder:/absolute/path, "
+                   "s3://BUCKET[/PREFIX] or registry:HOST/REPOSITORY"));
 }
 
 absl::StatusOr<OpenedObjects> OpenFolder(const std::string& path, size_t io_threads) {
@@ -44,9 +45,17 @@ absl::StatusOr<OpenedObjects> OpenBucket(const std::string& text) {
                        [bucket] { return ProbeConditionalPuts(*bucket); }};
 }
 
+// Its client tries again by itself.
+absl::StatusOr<OpenedObjects> OpenRepository(const std::string& text, size_t io_threads) {
+  FLOE_ASSIGN_OR_RETURN(const RegistryAddress address, ParseRegistryAddress(text));
+  FLOE_ASSIGN_OR_RETURN(const auto objects, RegistryObjectStore::Open(address, io_threads));
+  return OpenedObjects{text, objects, objects, [objects] { return objects->Probe(); }};
+}
+
 }  // namespace
 
 absl::StatusOr<OpenedObjects> OpenObjects(const std::string& address, size_t io_threads) {
+  if (IsRegistryAddress(address)) return OpenRepository(address, io_threads);
   if (IsS3Address(address)) return OpenBucket(address);
   const std::optional<std::string> folder = FolderOf(address);
   if (!folder) return UnknownAddress(address);

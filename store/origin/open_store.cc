@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "store/origin/open_objects.h"
 #include "store/origin/store_log.h"
+#include "store/registry/address.h"
 #include "store/s3/open_s3.h"
 #include "store/seal/cipher.h"
 
@@ -15,8 +16,12 @@ namespace {
 
 constexpr uint64_t kMaxStoreInfoBytes = 1 << 20;
 
+bool IsFolder(absl::string_view address) {
+  return !IsS3Address(std::string(address)) && !IsRegistryAddress(address);
+}
+
 absl::Status OfStore(const std::string& address, const absl::Status& status) {
-  if (absl::IsPermissionDenied(status) && !IsS3Address(address)) {
+  if (absl::IsPermissionDenied(status) && IsFolder(address)) {
     return absl::PermissionDeniedError(
         absl::StrCat("store ", address, ": ", status.message(),
                      "; run this as a user that may use the folder, or change its mode"));
@@ -25,10 +30,12 @@ absl::Status OfStore(const std::string& address, const absl::Status& status) {
 }
 
 absl::Status NoStore(const std::string& address) {
-  return absl::NotFoundError(
-      absl::StrCat("store ", address, ": no floe store there; make one with `floe store init ",
-                   address, "`, or check that ",
-                   IsS3Address(address) ? "bucket and prefix are right" : "the folder is mounted"));
+  return absl::NotFoundError(absl::StrCat("store ", address,
+                                          ": no floe store there; make one with `floe store init ",
+                                          address, "`, or check that ",
+                                          IsFolder(address)      ? "the folder is mounted"
+                                          : IsS3Address(address) ? "bucket and prefix are right"
+                                                                 : "the repository is right"));
 }
 
 std::array<uint8_t, 16> RandomId() {

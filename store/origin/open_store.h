@@ -3,6 +3,7 @@
 //
 //   folder:/srv/floe                          a folder (a plain absolute path means the same)
 //   s3://bucket[/prefix][?endpoint=URL&...]   S3 (s3/s3_address.h)
+//   registry:HOST/REPOSITORY[?NAME=VALUE&...]  an OCI registry (registry/address.h)
 // An unknown scheme is INVALID_ARGUMENT and says which exist.
 #pragma once
 

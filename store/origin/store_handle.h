@@ -47,6 +47,11 @@ class StoreHandle {
   // All records of a root, ascending.
   absl::StatusOr<std::vector<ManifestId>> ListRecords(const RootId& root);
 
+  // Chunks of this manifest will be read (ObjectStore::Expect).
+  void Expect(const ManifestId& manifest, const RootId& birth_root) {
+    objects_->Expect(RecordName(birth_root, manifest));
+  }
+
   // Replaces what is stored under the chunk's id by these verified bytes, durably: for a chunk that
   // was found damaged (DATA_LOSS of Get or Put). Never needed otherwise.
   absl::Status Repair(const RootId& root, const VerifiedSealed& chunk);

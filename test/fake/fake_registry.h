@@ -21,12 +21,27 @@ class Registry {
   std::string host() const { return server_.host(); }
   Server& server() { return server_; }
 
+  // Before the first request: the referrers API of the distribution spec 1.1 (else 404, and no
+  // OCI-Subject); whether Range on blobs is honoured.
+  bool has_referrers = false;
+  bool honours_ranges = true;
+  bool checks_blobs = false;     // a manifest whose blobs are not there is refused
+  bool refuses_uploads = false;  // 403
+  size_t tags_a_page = 1000;
+
   // Called before the first request only.
   oci::Descriptor AddBlob(absl::string_view media_type, absl::string_view bytes);
   void AddManifest(const std::string& repository, const std::string& tag,
                    const oci::Descriptor& descriptor, absl::string_view bytes);
 
-  // After the last request only.
+  // Takes the handler's place for a while: for looking at, and meddling with, what is below.
+  void Locked(const std::function<void()>& work) { server_.Locked(work); }
+
+  // What a registry's garbage collection leaves of `repository`: manifests with a tag or (with the
+  // referrers API) a living subject, and their blobs. Within Locked, or after the last request.
+  void CollectGarbage(const std::string& repository);
+
+  // After the last request, or within Locked.
   std::map<std::string, std::string> blobs;  // by digest
   struct Manifest {
     std::string media_type;
@@ -39,6 +54,11 @@ class Registry {
   ServerAnswer Handle(const ServerRequest& request);
   ServerAnswer Blob(const ServerRequest& request, const std::string& digest);
   ServerAnswer ManifestOf(const ServerRequest& request, const std::string& key);
+  ServerAnswer PutManifest(const ServerRequest& request, const std::string& key);
+  ServerAnswer DeleteManifest(const std::string& key);
+  ServerAnswer Tags(const ServerRequest& request, const std::string& repository);
+  ServerAnswer Referrers(const ServerRequest& request, const std::string& repository,
+                         const std::string& digest);
   ServerAnswer Upload(const ServerRequest& request, const std::string& repository);
   ServerAnswer BeginUpload(const ServerRequest& request);
   ServerAnswer EndUpload(const ServerRequest& request, const std::string& repository);

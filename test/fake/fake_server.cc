@@ -214,4 +214,9 @@ bool Server::SendAnswer(int socket, const ServerRequest& request, const ServerAn
   return false;
 }
 
+void Server::Locked(const std::function<void()>& work) {
+  MutexLock lock(handler_mutex_);
+  work();
+}
+
 }  // namespace floe::fake

@@ -46,6 +46,8 @@ class Server {
   // "METHOD /path" of every request so far.
   std::vector<std::string> log() FLOE_EXCLUDES(mutex_);
   int connections() FLOE_EXCLUDES(mutex_);
+  // Runs while no handler does.
+  void Locked(const std::function<void()>& work) FLOE_EXCLUDES(handler_mutex_);
 
  private:
   void Accept();
