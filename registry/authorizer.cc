@@ -113,13 +113,14 @@ absl::Status Authorizer::Renew(const net::HttpExchange& unauthorized,
     MutexLock lock(mutex_);
     if (current_ != rejected) return absl::OkStatus();  // somebody else renewed it meanwhile
   }
-  FLOE_ASSIGN_OR_RETURN(Secret next, Answer(ChallengesOf(unauthorized), rejected != nullptr));
+  FLOE_ASSIGN_OR_RETURN(Secret next, Answer(ChallengesOf(unauthorized), rejected));
   MutexLock lock(mutex_);
   current_ = std::make_shared<const Secret>(std::move(next));
   return absl::OkStatus();
 }
 
-absl::StatusOr<Secret> Authorizer::Answer(const std::vector<Challenge>& challenges, bool retried) {
+absl::StatusOr<Secret> Authorizer::Answer(const std::vector<Challenge>& challenges,
+                                          const Authorization& rejected) {
   FLOE_ASSIGN_OR_RETURN(const Credentials credentials, options_.find_credentials());
   {
     MutexLock lock(mutex_);
@@ -128,9 +129,11 @@ absl::StatusOr<Secret> Authorizer::Answer(const std::vector<Challenge>& challeng
   const Challenge* bearer = FindScheme(challenges, "bearer");
   if (bearer != nullptr) return Bearer(*bearer, credentials);
   if (FindScheme(challenges, "basic") != nullptr) {
-    // Basic credentials do not get better by sending them twice.
-    if (retried || credentials.password.empty()) return Denied();
-    return BasicAuthorization(credentials);
+    if (credentials.password.empty()) return Denied();
+    Secret basic = BasicAuthorization(credentials);
+    // They do not get better by being sent twice.
+    if (rejected != nullptr && basic.Equals(*rejected)) return Denied();
+    return basic;
   }
   return absl::PermissionDeniedError(
       absl::StrCat(options_.host, " asks for an authentication that floe does not know (",

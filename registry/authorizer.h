@@ -56,8 +56,8 @@ class Authorizer {
       FLOE_EXCLUDES(mutex_);
 
  private:
-  absl::StatusOr<Secret> Answer(const std::vector<Challenge>& challenges, bool retried)
-      FLOE_EXCLUDES(mutex_);
+  absl::StatusOr<Secret> Answer(const std::vector<Challenge>& challenges,
+                                const Authorization& rejected) FLOE_EXCLUDES(mutex_);
   absl::StatusOr<Secret> Bearer(const Challenge& challenge, const Credentials& credentials);
   absl::StatusOr<std::unique_ptr<net::HttpExchange>> AskForToken(const Challenge& challenge,
                                                                  const Credentials& credentials,

@@ -8,6 +8,7 @@
 #include "store/conversion.h"
 #include "store/keys/key_text.h"
 #include "store/origin/store_layout.h"
+#include "store/registry/artifacts.h"
 
 namespace floe::store {
 namespace {
@@ -27,6 +28,14 @@ absl::Status WriteSeeds(const std::string& folder) {
   ConversionRecord record;
   record.layer = Bytes(40, 7);
   FLOE_RETURN_IF_ERROR(Write(folder + "/conversion", EncodeConversionRecord(record)));
+  PackIndex index;
+  index.packs = {{{}, 100}};
+  index.chunks = {{{}, 0, 0, 100}};
+  FLOE_RETURN_IF_ERROR(Write(folder + "/index", EncodePackIndex(index)));
+  IndexArtifact artifact;
+  artifact.index = artifact.record = oci::DescribeBytes("", AsBytes("x"));
+  artifact.packs = {DescribePack(index.packs[0])};
+  FLOE_RETURN_IF_ERROR(Write(folder + "/artifact", EncodeIndexArtifact(artifact).bytes));
   FLOE_ASSIGN_OR_RETURN(const SigningKey signing, SigningKey::FromSeed(Secret(32)));
   std::vector<KeyEntry> keys;
   keys.push_back(RecipientEntry(Secret(32)));
