@@ -4,6 +4,7 @@ own rate, and nodes with floe. Converters and nodes have the rights of packaging
 import os
 import sys
 
+import poison
 from floe import Converter, Floe, World
 from network import Network
 from nodes import SOURCE
@@ -100,15 +101,16 @@ class Cache:
                 found.append(act(client))
         return found
 
-    def items(self):
-        return sum(self.each(lambda client: client.items()))
+    def shards(self):
+        """How many there are; a lease is another item."""
+        return sum(self.each(lambda client: sum(poison.parts(key) is not None for key in client.keys())))
 
     def flush(self):
         self.each(lambda client: client.flush())
 
     def filled(self, shards):
         """Fills go on behind the readers: waits until this many shards are there."""
-        wait_until("%d shards are in the cache" % shards, lambda: self.items() >= shards)
+        wait_until("%d shards are in the cache" % shards, lambda: self.shards() >= shards)
 
 
 class FleetWorld(World):
