@@ -10,7 +10,7 @@ namespace floe::sim {
 namespace {
 
 constexpr size_t kTailReads = 200'000;
-constexpr size_t kTailChunks = 2'000;
+constexpr size_t kReadsAChunk = 100;
 constexpr size_t kTailNodes = 20;
 // Half of what Figure 9's servers could send is far from what they do: queues are not the subject.
 constexpr double kLinkShare = 0.2;
@@ -36,7 +36,7 @@ std::unique_ptr<Cluster> WarmCluster(ChunkPool& pool, const RunOptions& options,
   cluster.cache.miss_decision =
       std::chrono::duration_cast<std::chrono::microseconds>(setup.miss_decision);
   auto warm = std::make_unique<Cluster>(pool, cluster);
-  for (uint32_t chunk = 0; chunk < kTailChunks; ++chunk) {
+  for (uint32_t chunk = 0; chunk < pool.size(); ++chunk) {
     warm->ReadShared(chunk % warm->nodes(), chunk, [](bool) {});
     warm->loop().RunUntil(warm->loop().Now() + std::chrono::milliseconds(5));
   }
@@ -44,14 +44,14 @@ std::unique_ptr<Cluster> WarmCluster(ChunkPool& pool, const RunOptions& options,
   return warm;
 }
 
-void PlayReads(Cluster& cluster, const RunOptions& options, size_t servers) {
+void PlayReads(Cluster& cluster, const RunOptions& options, size_t chunks, size_t servers) {
   Random random = Random(options.seed).Fork(5);
   const double rate =
       kLinkShare * kServerLinkBytesPerSecond * static_cast<double>(servers) / (kChunkBytes * 1.25);
   const size_t reads = options.Scaled(kTailReads);
   for (size_t i = 0; i < reads; ++i) {
-    cluster.ReadShared(random.Below(cluster.nodes()),
-                       static_cast<uint32_t>(random.Below(kTailChunks)), [](bool) {});
+    cluster.ReadShared(random.Below(cluster.nodes()), static_cast<uint32_t>(random.Below(chunks)),
+                       [](bool) {});
     cluster.loop().RunUntil(cluster.loop().Now() + FromSeconds(random.Exponential(1 / rate)));
   }
   cluster.loop().RunToEnd();
@@ -59,7 +59,7 @@ void PlayReads(Cluster& cluster, const RunOptions& options, size_t servers) {
 
 std::vector<double> MeasureTail(const RunOptions& options, const TailSetup& setup) {
   ChunkPool pool(options.seed);
-  while (pool.size() < kTailChunks) pool.Make();
+  while (pool.size() < options.Scaled(kTailReads) / kReadsAChunk + 100) pool.Make();
   const std::unique_ptr<Cluster> cluster = WarmCluster(pool, options, setup);
   if (setup.slowness > 0) {
     cluster->servers()[0]->SetSlowness(setup.slowness);
@@ -67,7 +67,7 @@ std::vector<double> MeasureTail(const RunOptions& options, const TailSetup& setu
     cluster->servers()[0]->SetState(ServerState::kBlackHole);
   }
   cluster->BeginMeasuring();
-  PlayReads(*cluster, options, setup.servers);
+  PlayReads(*cluster, options, pool.size(), setup.servers);
   Latencies& l = cluster->latencies();
   return {l.Millis(0.10),  l.Millis(0.50),
           l.Millis(0.75),  l.Millis(0.90),
