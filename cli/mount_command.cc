@@ -68,6 +68,7 @@ absl::Status RunMount(const MountFlags& flags, Context& context) {
   FLOE_ASSIGN_OR_RETURN(request.manifest, FetchManifest(flags, context));
   request.label = flags.reference;
   request.target = flags.target;
+  request.config = context.config_path;
   request.store = settings.store.address;
   request.keys = settings.keys.directory;
   request.allow_unsigned = settings.keys.allow_unsigned;

@@ -189,8 +189,13 @@ absl::Status MountOnNode(const NodeMountRequest& request) {
   if (request.cache_dir.empty()) {
     cache_dir = state.cache_dir = absl::StrCat(kMountCacheDir, "/", state.id);
   }
-  state.fusefs_arguments = {"--store",    request.store, "--keys",
-                            request.keys, "--cache-dir", cache_dir};
+  // The address of metrics belongs to the node's floe-fusefs.
+  state.fusefs_arguments = {
+      "--config",    std::filesystem::absolute(request.config, error).string(),
+      "--store",     request.store,
+      "--keys",      request.keys,
+      "--cache-dir", cache_dir,
+      "--metrics",   ""};
   if (request.allow_unsigned) state.fusefs_arguments.push_back("--allow-unsigned");
   auto remove = absl::MakeCleanup([&] { RemoveFolders(state); });
   FLOE_RETURN_IF_ERROR(MakeBelow(kMountStateDir, state.id, 0711));

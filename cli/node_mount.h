@@ -16,6 +16,7 @@ inline constexpr char kMountStateDir[] = "/run/floe-mount";
 inline constexpr char kMountCacheDir[] = "/var/cache/floe-mount";
 
 struct NodeMountRequest {
+  std::string config;  // path of the configuration file: tiers and shared cache are taken from it
   Bytes manifest;      // FILE of doc/manifest.md
   std::string label;   // what logs call the image
   std::string target;  // an existing directory

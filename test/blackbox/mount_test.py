@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
@@ -123,6 +124,27 @@ def a_cache_of_its_own_is_kept(box):
         check(os.listdir(cache), "the cache is empty")
 
 
+def the_tiers_are_those_of_the_configuration(box):
+    target, content = lazy_image(box)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        metrics = "127.0.0.1:%d" % taken.getsockname()[1]
+    node = open(box.config).read() + '[cache]\nservers = ["127.0.0.1:9", "127.0.0.2:9"]\n[fusefs]\nmetrics = "%s"\n' % metrics
+    box.write("floe.toml", node)
+    box.floe("mount", "oci:" + box.path("lazy"), target)
+    folder, = state_of(target)
+    with open(folder + "/daemons.log") as log:
+        check("cache servers servers=2" in log.read(), "the shared cache is not used")
+    # That address is for the node's floe-fusefs, which may come later.
+    with socket.socket() as client:
+        check(client.connect_ex(("127.0.0.1", int(metrics.split(":")[1]))) != 0, "the node's address of metrics is taken")
+    equal(open(os.path.join(target, "bin/tool"), "rb").read(), content, "without any server that answers")
+    box.floe("umount", target)
+    box.write("floe.toml", node.replace("servers", "code = \"4-1\"\nservers"))
+    _, err = box.floe("mount", "oci:" + box.path("lazy"), target, code=None)
+    equal((state_of(target), os.listdir(target)), ([], []), "left over")
+    check("4-1" in err, "what is wrong in the configuration is not told: %s", err)
+
+
 def dead_daemons_do_not_hinder_umount(box):
     """Nobody watches the daemons of floe mount: what a dead floe-fusefs was asked waits, until floe umount ends it."""
     for names in (["floe-fusefs"], ["floe-fusefs", "floe-keeper"]):
@@ -195,5 +217,5 @@ def refusals_leave_nothing(box):
 
 
 if __name__ == "__main__":
-    main(mounts_reads_and_leaves_nothing, keys_are_locked_in_memory, a_cache_of_its_own_is_kept, dead_daemons_do_not_hinder_umount,
+    main(mounts_reads_and_leaves_nothing, keys_are_locked_in_memory, a_cache_of_its_own_is_kept, the_tiers_are_those_of_the_configuration, dead_daemons_do_not_hinder_umount,
          several_come_and_go_at_once, refusals_leave_nothing)
