@@ -116,7 +116,7 @@ def converts_mounts_and_survives_expired_tokens(box):
     place.umount(target)
     place.converter.floe("store", "check", "--deep")
     stat = place.converter.json("store", "stat")
-    equal(sum(root["manifests"] for root in stat["roots"]), 1, "manifests: %s" % stat)
+    equal(sum(root["images"] for root in stat["roots"]), 1, "images: %s" % stat)
 
 
 def a_changed_password_is_read_again(box):

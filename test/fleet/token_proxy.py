@@ -26,6 +26,12 @@ class TokenProxy:
             def log_message(self, *args):
                 pass
 
+            def handle(self):
+                try:
+                    super().handle()
+                except ConnectionError:
+                    pass  # a client that ended with its connections open
+
             def answer(self):
                 proxy.handle(self)
 
@@ -68,7 +74,8 @@ class TokenProxy:
         return self.send(request, 200, [("Content-Type", "application/json")], json.dumps({"token": token, "expires_in": 60}).encode())
 
     def forward(self, request, body):
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in ("authorization", "connection")}
+        headers = {name: ", ".join(request.headers.get_all(name)) for name in request.headers.keys()
+                   if name.lower() not in ("authorization", "connection")}
         if not self.honours_ranges:
             headers.pop("Range", None)
         upstream = http.client.HTTPConnection(self.behind, timeout=60)
