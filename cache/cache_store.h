@@ -44,6 +44,9 @@ struct RepairOptions {
 // Against a herd on one cold chunk: who misses first fetches, the others wait for its fill.
 struct LeaseOptions {
   bool enabled = true;
+  // Reads of less urgent classes neither take nor heed leases: those whose fetches are not put into
+  // the cache, so that nobody waits for them in vain.
+  store::RequestClass lowest_class = store::RequestClass::kBackground;
   std::chrono::seconds ttl{2};              // when its holder dies
   std::chrono::milliseconds first_poll{8};  // doubles, with jitter
   // The longest wait by RequestClass; then the origin is asked anyway.

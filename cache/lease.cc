@@ -24,7 +24,9 @@ void CacheCore::AfterMiss(const store::ChunkId& id, const store::RequestOptions&
                           absl::Status missed, store::ChunkStore::GetCallback done) {
   const auto set = servers();
   // Only where servers said that they have nothing: trouble must not cost more time.
-  if (!options_.lease.enabled || !absl::IsNotFound(missed) || !set || stopping_) {
+  const bool wanted =
+      options_.lease.enabled && options.request_class <= options_.lease.lowest_class;
+  if (!wanted || !absl::IsNotFound(missed) || !set || stopping_) {
     return done(std::move(missed));
   }
   // All clients take the same server, the first of the chunk's that is not left alone.

@@ -28,6 +28,12 @@ absl::Status SharedCacheSettings::Read(const Config& config) {
         absl::StrCat("cache.fill \"", fill_when, "\": must be one of miss, never"));
   }
   fill = fill_when != "never";
+  if (!fill) {
+    // Nor is anything else written there: who takes a lease makes others wait for its fill.
+    options.cache.lease.enabled = false;
+    options.cache.repair.replacement = cache::Replacement::kCold;
+    options.cache.repair.max_pending_bytes = 0;
+  }
   FLOE_RETURN_IF_ERROR(options.cache.Validate());
   return wanted() ? options.list.Validate() : absl::OkStatus();
 }

@@ -102,8 +102,9 @@ absl::StatusOr<std::unique_ptr<Tiers>> Tiers::Create(const TierOptions& options,
 }
 
 absl::Status Tiers::OpenSharedCache() {
-  FLOE_ASSIGN_OR_RETURN(cache_,
-                        cache::SharedCache::Create(options_.cache.options, workers_, &metrics_));
+  cache::SharedCacheOptions shared = options_.cache.options;
+  shared.cache.lease.lowest_class = options_.fill_class;
+  FLOE_ASSIGN_OR_RETURN(cache_, cache::SharedCache::Create(shared, workers_, &metrics_));
   cache_tier_ = std::make_shared<store::MeteredTier>(cache_->store(), metrics_, "cache", clock_);
   // The first reads need not miss what is known without a name service. Names are looked up in the
   // background: they may take long, and a start does not wait for a cache.

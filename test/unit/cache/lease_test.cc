@@ -138,6 +138,21 @@ TEST_F(LeaseTest, AServerThatRefusesTheLeaseMeansTheOrigin) {
   EXPECT_FALSE((*second)->ok());
 }
 
+TEST_F(LeaseTest, ClassesThatDoNotFillNeitherTakeNorHeedIt) {
+  CacheOptions options;
+  options.lease.lowest_class = store::RequestClass::kStart;
+  Make(5, options);
+  const store::ChunkId id = FakeSealedChunk(1).id();
+  store::RequestOptions prefetch;
+  prefetch.request_class = store::RequestClass::kPrefetch;
+  EXPECT_TRUE(Begin(id, prefetch)->has_value());
+  store::RequestOptions start;
+  start.request_class = store::RequestClass::kStart;
+  EXPECT_TRUE(Begin(id, start)->has_value()) << "nobody had it";
+  EXPECT_TRUE(Begin(id, prefetch)->has_value()) << "does not wait";
+  EXPECT_FALSE(Begin(id, start)->has_value());
+}
+
 TEST_F(LeaseTest, CanBeTurnedOff) {
   CacheOptions options;
   options.lease.enabled = false;

@@ -34,6 +34,8 @@ fill = "never"
   EXPECT_TRUE(settings.wanted());
   EXPECT_TRUE(settings.NeedsNoNames());
   EXPECT_FALSE(settings.fill);
+  EXPECT_FALSE(settings.options.cache.lease.enabled) << "others would wait for a fill in vain";
+  EXPECT_EQ(settings.options.cache.repair.max_pending_bytes, 0u);
   EXPECT_EQ(settings.options.list.servers.size(), 3u);
   EXPECT_EQ(settings.options.list.refresh, std::chrono::seconds(2));
   EXPECT_EQ(settings.options.cache.code, (cache::Code{10, 2}));
