@@ -132,7 +132,7 @@ void ShardRead::Do(Next next) {
 }
 
 void ShardRead::Look() {
-  std::vector<store::SealedBytes> fresh(slots_.size());
+  std::vector<store::SealedBytes> fresh(servers_->shards());
   {
     MutexLock lock(mutex_);
     fresh.swap(fresh_);
