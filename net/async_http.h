@@ -43,7 +43,7 @@ struct AsyncHttpRequest {
 
 struct AsyncHttpAnswer {
   int status = 0;
-  HttpHeaders headers;
+  std::string head;  // the lines of its headers, each ended by '\n'
   std::shared_ptr<Bytes> body = std::make_shared<Bytes>();
   bool continued = false;  // the server asked for the body (100 Continue)
 

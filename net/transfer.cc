@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kMaxAnswerHeaderBytes = 256 << 10;
 constexpr size_t kMaxErrorBytes = 64 << 10;  // of the body of an answer that is no success
-constexpr long kReceiveBuffer = 256 << 10;
+constexpr long kReceiveBuffer = 64 << 10;    // copied from while the processor's cache has it
 
 bool BreaksLine(absl::string_view text) {
   return text.find_first_of(absl::string_view("\r\n\0", 3)) != absl::string_view::npos;
@@ -32,8 +32,13 @@ curl_slist* AppendLine(curl_slist* list, absl::string_view name, absl::string_vi
 }  // namespace
 
 absl::string_view AsyncHttpAnswer::Header(absl::string_view name) const {
-  for (const auto& [key, value] : headers) {
-    if (absl::EqualsIgnoreCase(key, name)) return value;
+  for (absl::string_view rest = head; !rest.empty();) {
+    const absl::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(line.size() + 1);
+    if (line.size() > name.size() && line[name.size()] == ':' &&
+        absl::EqualsIgnoreCase(line.substr(0, name.size()), name)) {
+      return absl::StripAsciiWhitespace(line.substr(name.size() + 1));
+    }
   }
   return "";
 }
@@ -167,19 +172,15 @@ size_t Transfer::TakeHeader(absl::string_view line) {
   if (header_bytes_ > kMaxAnswerHeaderBytes) return 0;
   line = absl::StripTrailingAsciiWhitespace(line);
   if (absl::StartsWith(line, "HTTP/")) {
-    answer_.headers.clear();  // what came before was an interim answer
-    answer_.status = 0;
+    answer_.head.clear();  // what came before was an interim answer
     long code = 0;
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &code);
     answer_.status = static_cast<int>(code);
     if (code == 100) answer_.continued = true;
     return taken;
   }
-  const size_t colon = line.find(':');
-  if (colon != absl::string_view::npos) {
-    answer_.headers.emplace_back(std::string(line.substr(0, colon)),
-                                 std::string(absl::StripAsciiWhitespace(line.substr(colon + 1))));
-  }
+  // Kept as they came: few are ever looked at.
+  if (!line.empty()) absl::StrAppend(&answer_.head, line, "\n");
   return taken;
 }
 
