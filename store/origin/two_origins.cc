@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "store/origin/object_chunk_store.h"
 #include "store/origin/open_objects.h"
+#include "store/registry/address.h"
 #include "store/tier/tiered_store.h"
 #include "store/wrap/deadline_store.h"
 #include "store/wrap/resting_store.h"
@@ -15,6 +16,12 @@ namespace floe::store {
 
 absl::StatusOr<std::shared_ptr<FastOrigin>> FastOrigin::Open(const std::string& address,
                                                              size_t io_threads) {
+  if (IsRegistryAddress(address)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fast origin ", address,
+                     ": a registry keeps chunks only with the record of an image; use a folder or "
+                     "S3 here, and the registry as the store"));
+  }
   auto opened = OpenObjects(address, io_threads);
   if (!opened.ok()) return Annotate(opened.status(), absl::StrCat("fast origin ", address));
   return std::shared_ptr<FastOrigin>(new FastOrigin(opened->address, opened->chunk_objects));

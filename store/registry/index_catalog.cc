@@ -160,30 +160,35 @@ absl::StatusOr<PutResult> IndexCatalog::PutRecord(const ManifestId& manifest, By
     return there.status();
   }
   if (!index.ok()) return index.status();
-  if (index->packs.size() > kMaxPackBlobs) {
+  // What an image may be tied to already stays within its reach.
+  const bool shared = there.ok() && (there->artifact.shared || !TiedImage(*there).empty());
+  FLOE_RETURN_IF_ERROR(PutIndex(*index, record, shared));
+  MutexLock lock(mutex_);
+  known_.insert(manifest);
+  return there.ok() ? PutResult::kExisted : PutResult::kCreated;
+}
+
+absl::Status IndexCatalog::PutIndex(const PackIndex& index, ByteView record, bool shared) {
+  if (index.packs.size() > kMaxPackBlobs) {
     return absl::FailedPreconditionError(
-        absl::StrCat(repository_.Name(), ": the image's chunks lie in ", index->packs.size(),
+        absl::StrCat(repository_.Name(), ": the image's chunks lie in ", index.packs.size(),
                      " packs, more than the ", kMaxPackBlobs,
                      " that one index may name; make larger packs (?pack=)"));
   }
-  const Bytes bytes = EncodePackIndex(*index);
+  const Bytes bytes = EncodePackIndex(index);
   IndexArtifact artifact;
-  artifact.manifest = manifest;
-  // What an image may be tied to already stays within its reach.
-  artifact.shared = there.ok() && (there->artifact.shared || !TiedImage(*there).empty());
+  artifact.manifest = index.manifest;
+  artifact.shared = shared;
   artifact.index = oci::DescribeBytes("", bytes);
   artifact.record = oci::DescribeBytes("", record);
-  for (const PackBlob& pack : index->packs) artifact.packs.push_back(DescribePack(pack));
+  for (const PackBlob& pack : index.packs) artifact.packs.push_back(DescribePack(pack));
   FLOE_RETURN_IF_ERROR(repository_.PutBlob(artifact.index, bytes));
   FLOE_RETURN_IF_ERROR(repository_.PutBlob(artifact.record, record));
   const ByteView config = AsBytes(kEmptyConfig);
   FLOE_RETURN_IF_ERROR(repository_.PutBlob(oci::DescribeBytes(kEmptyConfigType, config), config));
   const registry::StoredManifest stored = EncodeIndexArtifact(artifact);
-  FLOE_RETURN_IF_ERROR(
-      repository_.PutManifest(ManifestTag(manifest), stored.descriptor, stored.bytes));
-  MutexLock lock(mutex_);
-  known_.insert(manifest);
-  return there.ok() ? PutResult::kExisted : PutResult::kCreated;
+  return repository_.PutManifest(ManifestTag(index.manifest), stored.descriptor, stored.bytes)
+      .status();
 }
 
 absl::StatusOr<oci::Descriptor> IndexCatalog::PutImage(const ConversionRecord& record) {
@@ -214,10 +219,7 @@ absl::Status IndexCatalog::Retag(const IndexArtifact& artifact, const oci::Descr
     // Registries without referrers know nothing of subjects: untagged, the index might go while the
     // image lives.
     FLOE_RETURN_IF_ERROR(repository_.PutManifest(tag, stored.descriptor, stored.bytes));
-    oci::Descriptor referrer = stored.descriptor;
-    referrer.artifact_type = kIndexArtifactType;
-    referrer.annotations[kManifestAnnotation] = artifact.manifest.ToHex();
-    FLOE_RETURN_IF_ERROR(repository_.AddReferrer(image.digest, referrer));
+    FLOE_RETURN_IF_ERROR(NoteReferrer(artifact, stored.descriptor, image));
   }
   return DropOthers(artifact.manifest, image.digest, stored.descriptor.digest);
 }
@@ -251,27 +253,35 @@ absl::Status IndexCatalog::TieToImage(const ConversionRecord& record) {
   artifact.subject->digest = image.digest;
   artifact.subject->size = image.size;
   if (tied == image.digest) return absl::OkStatus();
-  if (tied.empty() && !there.artifact.shared) {
-    FLOE_RETURN_IF_ERROR(Retag(artifact, image, record.image_manifest));
-    // Nothing leads to the first form any more; left alone, it would keep the packs for ever.
-    (void)repository_.DeleteManifest(there.digest);
-    return absl::OkStatus();
+  if (!tied.empty() || there.artifact.shared) {
+    return Share(there.artifact, artifact, image);
   }
-  // A second image of the same chunks, for other recipients say. Tied to either, the tag would go
-  // with it and leave the other without: it leads to a form of its own, which outlives both.
-  IndexArtifact free = there.artifact;
+  FLOE_RETURN_IF_ERROR(Retag(artifact, image, record.image_manifest));
+  // Nothing leads to the first form any more; left alone, it would keep the packs for ever.
+  (void)repository_.DeleteManifest(there.digest);
+  return absl::OkStatus();
+}
+
+absl::Status IndexCatalog::Share(IndexArtifact free, const IndexArtifact& tied,
+                                 const oci::Descriptor& image) {
+  // Tied to either image, the tag would go with it and leave the other without: it leads to a form
+  // of its own, which outlives both.
   free.subject.reset();
   free.shared = true;
   const registry::StoredManifest own = EncodeIndexArtifact(free);
   FLOE_RETURN_IF_ERROR(
-      repository_.PutManifest(ManifestTag(record.manifest), own.descriptor, own.bytes));
-  const registry::StoredManifest second = EncodeIndexArtifact(artifact);
+      repository_.PutManifest(ManifestTag(free.manifest), own.descriptor, own.bytes));
+  const registry::StoredManifest second = EncodeIndexArtifact(tied);
   FLOE_ASSIGN_OR_RETURN(
       const bool has_referrers,
       repository_.PutManifest(second.descriptor.digest, second.descriptor, second.bytes));
-  if (has_referrers) return absl::OkStatus();
-  oci::Descriptor referrer = second.descriptor;
+  return has_referrers ? absl::OkStatus() : NoteReferrer(tied, second.descriptor, image);
+}
+
+absl::Status IndexCatalog::NoteReferrer(const IndexArtifact& artifact, oci::Descriptor referrer,
+                                        const oci::Descriptor& image) {
   referrer.artifact_type = kIndexArtifactType;
+  referrer.annotations[kManifestAnnotation] = artifact.manifest.ToHex();
   return repository_.AddReferrer(image.digest, referrer);
 }
 

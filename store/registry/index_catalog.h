@@ -57,9 +57,16 @@ class IndexCatalog {
   absl::Status Learn(const ManifestId& manifest) FLOE_EXCLUDES(mutex_);
   absl::Status LearnAllLocked() FLOE_REQUIRES(loading_) FLOE_EXCLUDES(mutex_);
   absl::StatusOr<oci::Descriptor> PutImage(const ConversionRecord& record);
+  absl::Status PutIndex(const PackIndex& index, ByteView record, bool shared);
+  // For a second image of the same manifest; `tied` is the form with it as subject.
+  absl::Status Share(IndexArtifact free, const IndexArtifact& tied, const oci::Descriptor& image);
+  // Under the image's referrers tag.
+  absl::Status NoteReferrer(const IndexArtifact& artifact, oci::Descriptor referrer,
+                            const oci::Descriptor& image);
+  // From a form of its own to one that goes with the image.
   absl::Status Retag(const IndexArtifact& artifact, const oci::Descriptor& image,
                      ByteView manifest);
-  // The index and its image were one another's already, or are another's.
+  // Deletes other indexes of this manifest that are referrers of the image.
   absl::Status DropOthers(const ManifestId& manifest, const std::string& image,
                           const std::string& kept);
 

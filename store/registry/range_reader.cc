@@ -50,83 +50,98 @@ void RangeReader::ReadSome() {
   if (!wanted.empty()) Read(std::move(wanted));
 }
 
-std::vector<RangeReader::Wanted> RangeReader::TakeRun() {
-  MutexLock lock(mutex_);
-  std::vector<Wanted> run;
-  if (queue_.empty()) return run;  // went with a neighbour
-  const auto first = std::min_element(
-      queue_.begin(), queue_.end(),
-      [](const Wanted& a, const Wanted& b) { return ClassNow(a.options) < ClassNow(b.options); });
-  const PackBlob* pack = first->place.blob.get();
-  run.push_back(std::move(*first));
-  queue_.erase(first);
-  std::vector<std::deque<Wanted>::iterator> same;
-  for (auto it = queue_.begin(); it != queue_.end(); ++it) {
-    if (it->place.blob.get() == pack) same.push_back(it);
+// Grows as neighbours join.
+struct RangeReader::Run {
+  explicit Run(Wanted first) : low(first.place.offset), high(EndOf(first.place)) {
+    wanted.push_back(std::move(first));
   }
-  std::sort(same.begin(), same.end(),
-            [](auto a, auto b) { return a->place.offset < b->place.offset; });
-  uint64_t low = run[0].place.offset;
-  uint64_t high = EndOf(run[0].place);
-  const auto take = [&](std::deque<Wanted>::iterator it) {
-    const uint64_t start = std::min<uint64_t>(low, it->place.offset);
-    const uint64_t end = std::max(high, EndOf(it->place));
+  // Takes `one`, which has no callback afterwards, when it is near and the whole stays small.
+  void Offer(Wanted& one) {
+    const uint64_t start = std::min<uint64_t>(low, one.place.offset);
+    const uint64_t end = std::max(high, EndOf(one.place));
     const bool near =
-        it->place.offset <= high + kMostGapBytes && EndOf(it->place) + kMostGapBytes >= low;
+        one.place.offset <= high + kMostGapBytes && EndOf(one.place) + kMostGapBytes >= low;
     if (!near || end - start > kMostRangeBytes) return;
     low = start;
     high = end;
-    run.push_back(std::move(*it));
-    it->done = nullptr;  // taken
+    wanted.push_back(std::move(one));
+    one.done = nullptr;
+  }
+
+  std::vector<Wanted> wanted;
+  uint64_t low;
+  uint64_t high;
+};
+
+std::vector<RangeReader::Wanted> RangeReader::TakeRun() {
+  MutexLock lock(mutex_);
+  if (queue_.empty()) return {};  // went with a neighbour
+  const auto first = std::min_element(
+      queue_.begin(), queue_.end(),
+      [](const Wanted& a, const Wanted& b) { return ClassNow(a.options) < ClassNow(b.options); });
+  Run run(std::move(*first));
+  queue_.erase(first);
+  const std::shared_ptr<const PackBlob> pack = run.wanted[0].place.blob;
+  const uint32_t middle = run.wanted[0].place.offset;
+  std::vector<Wanted*> same;
+  for (Wanted& wanted : queue_) {
+    if (wanted.place.blob == pack) same.push_back(&wanted);
+  }
+  const auto by_offset = [](const Wanted* a, const Wanted* b) {
+    return a->place.offset < b->place.offset;
   };
-  for (const auto& it : same) {
-    if (it->place.offset >= run[0].place.offset) take(it);
+  std::sort(same.begin(), same.end(), by_offset);
+  // Outwards from the first, so that each finds its nearer neighbour taken.
+  for (Wanted* one : same) {
+    if (one->place.offset >= middle) run.Offer(*one);
   }
   for (auto it = same.rbegin(); it != same.rend(); ++it) {
-    if ((*it)->done != nullptr && (*it)->place.offset < run[0].place.offset) take(*it);
+    if ((*it)->done != nullptr && (*it)->place.offset < middle) run.Offer(**it);
   }
   std::erase_if(queue_, [](const Wanted& wanted) { return wanted.done == nullptr; });
-  std::sort(run.begin(), run.end(),
+  std::sort(run.wanted.begin(), run.wanted.end(),
             [](const Wanted& a, const Wanted& b) { return a.place.offset < b.place.offset; });
-  return run;
+  return std::move(run.wanted);
 }
 
 void RangeReader::Read(std::vector<Wanted> run) {
-  const PackBlob& pack = *run[0].place.blob;
+  const std::shared_ptr<const PackBlob> pack = run[0].place.blob;
   std::vector<std::shared_ptr<Bytes>> buffers;
   std::vector<registry::RangePiece> pieces;
   uint64_t at = run[0].place.offset;
   for (const Wanted& wanted : run) {
+    // The same chunk twice: the second answer is the first's bytes.
+    if (wanted.place.offset < at) {
+      buffers.push_back(buffers.back());
+      continue;
+    }
+    const size_t gap = static_cast<size_t>(wanted.place.offset - at);
+    if (gap > 0) pieces.push_back({{}, gap});
     buffers.push_back(std::make_shared<Bytes>(wanted.place.length));
-    // The same chunk twice: the second answer is a copy of the first.
-    if (wanted.place.offset < at) continue;
-    if (wanted.place.offset > at)
-      pieces.push_back({{}, static_cast<size_t>(wanted.place.offset - at)});
     pieces.push_back({MutableByteView(*buffers.back()), 0});
     at = EndOf(wanted.place);
   }
   requests_.fetch_add(1, std::memory_order_relaxed);
-  const uint64_t ignored = repository_.ignored_ranges();
   const absl::Status read =
-      repository_.ReadRange(oci::DigestString(pack.digest), run[0].place.offset, pieces);
-  if (repository_.ignored_ranges() != ignored && !told_.exchange(true)) {
-    Log(LogLevel::kWarning,
-        "the registry sends whole blobs where a range was asked for: reads are slow; use another "
-        "registry, or a proxy that honours Range",
-        {{"repository", repository_.Name()}});
-  }
-  uint64_t served = run[0].place.offset;
+      repository_.ReadRange(oci::DigestString(pack->digest), run[0].place.offset, pieces);
+  TellOfIgnoredRanges();
   for (size_t i = 0; i < run.size(); ++i) {
-    const PackPlace& place = run[i].place;
-    if (read.ok() && i > 0 && place.offset < served) {
-      run[i].done(place.offset == run[i - 1].place.offset && place.length == run[i - 1].place.length
-                      ? absl::StatusOr<SealedBytes>(buffers[i] = buffers[i - 1])
-                      : absl::DataLossError("the index has chunks that overlap"));
-      continue;
+    if (!read.ok()) {
+      run[i].done(Explain(read, *pack));
+    } else if (buffers[i]->size() != run[i].place.length) {
+      run[i].done(absl::DataLossError("the index has chunks that overlap"));
+    } else {
+      run[i].done(buffers[i]);
     }
-    served = EndOf(place);
-    run[i].done(read.ok() ? absl::StatusOr<SealedBytes>(buffers[i]) : Explain(read, pack));
   }
+}
+
+void RangeReader::TellOfIgnoredRanges() {
+  if (repository_.ignored_ranges() == 0 || told_.exchange(true)) return;
+  Log(LogLevel::kWarning,
+      "the registry sends whole blobs where a range was asked for: reads are slow; use another "
+      "registry, or a proxy that honours Range",
+      {{"repository", repository_.Name()}});
 }
 
 absl::Status RangeReader::Explain(const absl::Status& status, const PackBlob& pack) {

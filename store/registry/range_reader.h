@@ -39,10 +39,12 @@ class RangeReader {
     RequestOptions options;
     Done done;
   };
+  struct Run;
   void ReadSome() FLOE_EXCLUDES(mutex_);
   // The most urgent of the queue with its neighbours, ascending by offset.
   std::vector<Wanted> TakeRun() FLOE_EXCLUDES(mutex_);
   void Read(std::vector<Wanted> run);
+  void TellOfIgnoredRanges();
   absl::Status Explain(const absl::Status& status, const PackBlob& pack);
 
   registry::Repository& repository_;

@@ -199,29 +199,44 @@ absl::StatusOr<PutResult> RegistryObjectStore::PutConversion(const std::string& 
 }
 
 absl::Status RegistryObjectStore::LearnOnce() {
-  MutexLock lock(mutex_);
-  if (learned_) return absl::OkStatus();
+  MutexLock learning(learning_);
+  if (Learned()) return absl::OkStatus();
   FLOE_RETURN_IF_ERROR(catalog_.LearnAll());
+  MutexLock lock(mutex_);
   learned_ = true;
   return absl::OkStatus();
 }
 
+bool RegistryObjectStore::Learned() {
+  MutexLock lock(mutex_);
+  return learned_;
+}
+
 void RegistryObjectStore::Put(const std::string& name, SealedBytes bytes, PutDurability,
                               const RequestOptions& options, PutCallback done) {
-  requests_.Run([this, name, bytes = std::move(bytes), options, done = std::move(done)]() mutable {
-    absl::Status wanted = StillWantedNow(options);
-    if (wanted.ok()) wanted = CheckObjectName(name);
-    const std::optional<RegistryName> parsed = ParseRegistryName(name);
-    if (wanted.ok() && !parsed) wanted = NoPlace(name);
-    const bool chunk = parsed && parsed->kind == ObjectKind::kChunk;
-    if (wanted.ok() && chunk) wanted = AsStoreStatus(LearnOnce());
-    if (!wanted.ok()) return done(wanted);
-    if (!chunk) return done(AsStore(PutNow(name, *parsed, *bytes)));
-    if (const auto place = map_.Find(parsed->chunk); place && place->length != bytes->size()) {
-      return done(absl::DataLossError("a chunk of another length has that name"));
-    }
-    writer_.Put(parsed->chunk, std::move(bytes), /*replace=*/false, std::move(done));
-  });
+  const std::optional<RegistryName> parsed = ParseRegistryName(name);
+  if (parsed && parsed->kind == ObjectKind::kChunk && Learned() && StillWantedNow(options).ok()) {
+    PutChunk(parsed->chunk, std::move(bytes), std::move(done));  // at once: packs keep the order
+    return;
+  }
+  requests_.Run(
+      [this, name, parsed, bytes = std::move(bytes), options, done = std::move(done)]() mutable {
+        absl::Status wanted = StillWantedNow(options);
+        if (wanted.ok()) wanted = CheckObjectName(name);
+        if (wanted.ok() && !parsed) wanted = NoPlace(name);
+        const bool chunk = parsed && parsed->kind == ObjectKind::kChunk;
+        if (wanted.ok() && chunk) wanted = AsStoreStatus(LearnOnce());
+        if (!wanted.ok()) return done(wanted);
+        if (!chunk) return done(AsStore(PutNow(name, *parsed, *bytes)));
+        PutChunk(parsed->chunk, std::move(bytes), std::move(done));
+      });
+}
+
+void RegistryObjectStore::PutChunk(const ChunkId& id, SealedBytes bytes, PutCallback done) {
+  if (const auto place = map_.Find(id); place && place->length != bytes->size()) {
+    return done(absl::DataLossError("a chunk of another length has that name"));
+  }
+  writer_.Put(id, std::move(bytes), /*replace=*/false, std::move(done));
 }
 
 absl::StatusOr<PutResult> RegistryObjectStore::PutNow(const std::string& name,

@@ -48,7 +48,9 @@ class RegistryObjectStore : public ObjectStore {
                 GetCallback done);
   void GetPlace(const PackPlace& place, uint64_t max_bytes, const RequestOptions& options,
                 GetCallback done);
-  absl::Status LearnOnce() FLOE_EXCLUDES(mutex_);
+  bool Learned() FLOE_EXCLUDES(mutex_);
+  absl::Status LearnOnce() FLOE_EXCLUDES(mutex_, learning_);
+  void PutChunk(const ChunkId& id, SealedBytes bytes, PutCallback done);
   absl::StatusOr<SealedBytes> GetNow(const RegistryName& name, uint64_t max_bytes);
   absl::StatusOr<PutResult> PutNow(const std::string& name, const RegistryName& parsed,
                                    ByteView bytes);
@@ -68,6 +70,7 @@ class RegistryObjectStore : public ObjectStore {
   const std::shared_ptr<registry::Repository> repository_;
   PackMap map_;
   IndexCatalog catalog_;
+  Mutex learning_;
   Mutex mutex_;
   bool learned_ FLOE_GUARDED_BY(mutex_) = false;  // every index, for writing
   RangeReader reader_;

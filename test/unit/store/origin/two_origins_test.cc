@@ -63,6 +63,7 @@ TEST_F(TwoOriginsTest, ADamagedFastChunkIsPassedOver) {
 TEST_F(TwoOriginsTest, AFastOriginMustBeAPlace) {
   EXPECT_TRUE(absl::IsNotFound(FastOrigin::Open("folder:/nonexistent/fast").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(FastOrigin::Open("fast").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(FastOrigin::Open("registry:h.test/a").status()));
   EXPECT_EQ(FastOrigin::Open("s3://fast-bucket?region=r").value()->address(),
             "s3://fast-bucket?region=r");
 }
