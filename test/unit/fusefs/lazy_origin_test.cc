@@ -150,6 +150,31 @@ TEST_F(LazyOriginTest, AChunkThatMovedIsFoundInAnotherRoot) {
   EXPECT_TRUE(absl::IsNotFound(GetBlocking(origin, store::FakeSealedChunk(2).id()).status()));
 }
 
+struct ExpectingObjects : store::FakeObjectStore {
+  void Expect(const std::string& name) override { names.push_back(name); }
+  std::vector<std::string> names;
+};
+
+TEST_F(LazyOriginTest, TellsTheStoreWhatWillBeReadBeforeAndAfterItOpens) {
+  const auto objects = std::make_shared<ExpectingObjects>();
+  LazyStore lazy(
+      "fake",
+      [&]() -> absl::StatusOr<std::shared_ptr<store::StoreHandle>> {
+        return std::make_shared<store::StoreHandle>("fake", objects, store::StoreInfo{},
+                                                    std::vector<store::RootStatus>());
+      },
+      clock_);
+  const store::RootId root{{1}};
+  const store::ManifestId first{{1}}, second{{2}};
+  lazy.Expect(first, root);
+  lazy.Expect(first, root);
+  EXPECT_TRUE(objects->names.empty());
+  ASSERT_TRUE(lazy.Open().ok());
+  lazy.Expect(second, root);
+  EXPECT_EQ(objects->names, (std::vector<std::string>{store::RecordName(root, first),
+                                                      store::RecordName(root, second)}));
+}
+
 TEST_F(LazyOriginTest, NeverWrites) {
   const auto handle = MakeStore();
   LazyOrigin origin(Lazy(), blocking_, handle->active_root());
