@@ -298,7 +298,8 @@ TEST_F(S3ObjectStoreTest, CancelAndDeadlineEndARequestUnderWay) {
   silent.body = "x";
   silent.stall_after = 0;
   CancelSource source;
-  s3_.SetFault([&](const ServerRequest&) {
+  // By value: the server may come to a request when the test has gone on.
+  s3_.SetFault([source, silent](const ServerRequest&) mutable {
     source.Cancel();  // it is under way now
     return std::optional<ServerAnswer>(silent);
   });
