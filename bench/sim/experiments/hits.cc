@@ -32,7 +32,9 @@ struct HitSetup {
 };
 
 HitShares Measure(const RunOptions& options, const HitSetup& setup) {
-  Catalog catalog({}, options.seed);
+  // A shorter run has fewer images to get to know.
+  const CatalogOptions images;
+  Catalog catalog({options.Scaled(images.images), options.Scaled(images.families)}, options.seed);
   ClusterOptions cluster_options;
   cluster_options.seed = options.seed;
   cluster_options.nodes = options.nodes > 0 ? options.nodes : kHitNodes;
