@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "cache/meta_parser.h"
 
 namespace floe::cache {
@@ -30,7 +31,7 @@ std::string Replies(ByteView stream, size_t step) {
       if (!reply.ok()) return all + "refused";
       if (!*reply) break;
       all += std::to_string(static_cast<int>((*reply)->kind)) + (*reply)->text + "\n";
-      if ((*reply)->value != nullptr) all += AsText(*(*reply)->value);
+      if ((*reply)->value != nullptr) absl::StrAppend(&all, AsText(*(*reply)->value));
     }
   }
   return all;
