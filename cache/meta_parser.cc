@@ -76,7 +76,7 @@ absl::Status MetaParser::BeginValue(absl::string_view rest) {
   }
   value_ = std::make_shared<Bytes>(size);
   filled_ = std::min(size, waiting());
-  std::memcpy(value_->data(), line_.data() + begin_, filled_);
+  std::copy_n(line_.begin() + static_cast<ptrdiff_t>(begin_), filled_, value_->begin());
   begin_ += filled_;
   return absl::OkStatus();
 }
