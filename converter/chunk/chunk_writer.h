@@ -19,7 +19,7 @@ namespace floe::converter {
 struct ChunkWriterOptions {
   ChunkerParameters chunker;
   store::CodecParameters codec;
-  size_t threads = 2;         // that seal
+  size_t threads = 2;          // that seal
   size_t puts_in_flight = 32;  // each holds at most one chunk
   // Read and hash what was in the store before; off where the converter may not read.
   bool check_existing = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/s3/s3_address.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -60,6 +61,8 @@ std::string ToWord(const Words<E>& words, E value) {
   return "";
 }
 
+// nullopt for a malformed escape, and for control characters however they are written: nothing in
+// an address needs them, and they would end up in headers and messages.
 std::optional<std::string> PercentDecoded(absl::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -76,6 +79,7 @@ std::optional<std::string> PercentDecoded(absl::string_view text) {
     out.push_back(static_cast<char>(value));
     i += 2;
   }
+  if (std::any_of(out.begin(), out.end(), absl::ascii_iscntrl)) return std::nullopt;
   return out;
 }
 
@@ -143,7 +147,7 @@ std::string DecodedOption(absl::string_view option, S3Address& out) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(option, absl::MaxSplits('=', 1));
   const std::optional<std::string> value = PercentDecoded(parts.second);
-  if (!value) return "a malformed % escape";
+  if (!value) return "a malformed % escape, or a control character";
   return TakeOption(parts.first, *value, out);
 }
 

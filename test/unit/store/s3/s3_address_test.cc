@@ -54,6 +54,9 @@ TEST(S3AddressTest, RefusesWhatIsNoneAndSaysHowToWriteIt) {
                            "s3://bucket?region=a%0ab",
                            "s3://bucket?profile=%zz",
                            "s3://bucket?profile=%00",
+                           "s3://bucket?profile=a%0ab",
+                           "s3://bucket?profile=a\tb",
+                           "s3://bucket?ca=/a\nb",
                            "s3://bucket?unknown=1"}) {
     const absl::Status status = ParseS3Address(text).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << text;
