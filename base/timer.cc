@@ -76,17 +76,19 @@ Timer::Id ManualTimer::RunAt(SteadyTime when, std::function<void()> work) {
   MutexLock lock(mutex_);
   const Id id = next_++;
   due_.emplace(std::pair(when, id), std::move(work));
+  when_.emplace(id, when);
   return id;
 }
 
 bool ManualTimer::Cancel(Id id) {
   std::function<void()> dropped;
   MutexLock lock(mutex_);
-  const auto entry =
-      std::find_if(due_.begin(), due_.end(), [id](const auto& e) { return e.first.second == id; });
-  if (entry == due_.end()) return false;
+  const auto when = when_.find(id);
+  if (when == when_.end()) return false;
+  const auto entry = due_.find({when->second, id});
   dropped = std::move(entry->second);
   due_.erase(entry);
+  when_.erase(when);
   return true;
 }
 
@@ -102,6 +104,7 @@ void ManualTimer::Advance(std::chrono::nanoseconds by) {
       }
       now_ = std::max(now_, due_.begin()->first.first);
       work = std::move(due_.begin()->second);
+      when_.erase(due_.begin()->first.second);
       due_.erase(due_.begin());
     }
     work();

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -66,6 +67,7 @@ class ManualTimer : public Timer {
   SteadyTime now_ FLOE_GUARDED_BY(mutex_){std::chrono::hours(1'000'000)};
   Id next_ FLOE_GUARDED_BY(mutex_) = 1;
   std::map<std::pair<SteadyTime, Id>, std::function<void()>> due_ FLOE_GUARDED_BY(mutex_);
+  std::unordered_map<Id, SteadyTime> when_ FLOE_GUARDED_BY(mutex_);
 };
 
 }  // namespace floe

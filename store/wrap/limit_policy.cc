@@ -18,18 +18,40 @@ absl::Status SlowDown(absl::string_view message) {
 
 bool IsSlowDown(const absl::Status& status) { return status.GetPayload(kSlowDownMark).has_value(); }
 
-void AimdLimit::OnAnswer(const absl::Status& status) {
+bool IsCongestion(const absl::Status& status) {
+  return IsSlowDown(status) || absl::IsDeadlineExceeded(status);
+}
+
+void AimdLimit::OnAnswer(const absl::Status& status, SteadyTime::duration took, size_t in_flight) {
   if (grace_ > 0) {
     --grace_;
-    return;
+  } else if (IsCongestion(status) || (status.ok() && took > kSlow)) {
+    grace_ = in_flight;
+    good_ = 0;
+    starting_ = false;
+    Decrease();
+  } else if (status.ok() && took <= kQuick &&
+             ++good_ >= (starting_ ? 1 : std::max(limit_, kPatience))) {
+    good_ = 0;
+    Increase();
   }
-  if (IsSlowDown(status) || absl::IsDeadlineExceeded(status)) {
-    grace_ = limit_ - 1;
-    limit_ = std::max<size_t>(limit_ / 2, 1);
-    good_ = 0;
-  } else if (status.ok() && ++good_ >= limit_ && limit_ < most_) {
+}
+
+void AimdLimit::Decrease() {
+  if (limit_ > 1) {
+    limit_ /= 2;
+  } else {
+    pause_ = std::min(std::max(2 * pause_, kFirstPause), kLongestPause);
+  }
+}
+
+void AimdLimit::Increase() {
+  if (pause_ > kFirstPause) {
+    pause_ /= 2;
+  } else if (pause_.count() > 0) {
+    pause_ = {};
+  } else if (limit_ < most_) {
     ++limit_;
-    good_ = 0;
   }
 }
 

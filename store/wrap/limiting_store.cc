@@ -21,8 +21,8 @@ void LimitingStore::Submit(const RequestOptions& options,
   limiter->Submit(
       options,
       [this, start = std::move(start), done] {
-        start([this, done](absl::StatusOr<T> result) {
-          limiter_->Finish(result.status());
+        start([this, done, started = limiter_->Now()](absl::StatusOr<T> result) {
+          limiter_->Finish(result.status(), started);
           done(std::move(result));
           calls_.End();
         });

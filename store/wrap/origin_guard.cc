@@ -10,6 +10,21 @@
 #include "store/wrap/verifying_store.h"
 
 namespace floe::store {
+namespace {
+
+constexpr size_t kFirstRequests = 8;  // of a process that does not know the origin yet
+
+std::unique_ptr<LimitPolicy> PolicyOf(const OriginOptions& options) {
+  if (options.adaptive) return std::make_unique<AimdLimit>(kFirstRequests, options.requests);
+  return std::make_unique<FixedLimit>(options.requests);
+}
+
+LimitOptions WithSeed(LimitOptions options, uint64_t seed) {
+  options.seed = seed;
+  return options;
+}
+
+}  // namespace
 
 OriginGuard::OriginGuard(std::string tier, std::string address, const OriginOptions& options,
                          Timer& timer, Executor& workers, Metrics& metrics, Clock& clock,
@@ -21,9 +36,8 @@ OriginGuard::OriginGuard(std::string tier, std::string address, const OriginOpti
       metrics_(metrics),
       clock_(clock),
       seed_(seed),
-      limiter_(std::make_shared<RequestLimiter>(
-          address, std::make_unique<AimdLimit>(options.requests, options.requests), options.limits,
-          clock)),
+      limiter_(std::make_shared<RequestLimiter>(address, PolicyOf(options),
+                                                WithSeed(options.limits, seed), clock, &timer)),
       budget_(std::make_shared<RetryBudget>(options.retry.budget, options.retry.budget_burst)),
       gate_(address, limiter_, options.overload,
             {&metrics.GetCounter("floe_starts_refused_total",

@@ -18,7 +18,8 @@
 namespace floe::store {
 
 struct OriginOptions {
-  size_t requests = 64;  // under way at once, at most; fewer after the origin said "slow down"
+  size_t requests = 64;  // under way at once, at most
+  bool adaptive = true;  // fewer as the origin cannot keep up (AimdLimit); false: always so many
   // One attempt; then it is given up and, as far as the budget goes, tried again.
   std::chrono::milliseconds attempt_timeout{20'000};
   RetryOptions retry;

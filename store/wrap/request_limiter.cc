@@ -9,8 +9,13 @@
 namespace floe::store {
 
 RequestLimiter::RequestLimiter(std::string name, std::unique_ptr<LimitPolicy> policy,
-                               const LimitOptions& options, Clock& clock)
-    : name_(std::move(name)), options_(options), clock_(clock), policy_(std::move(policy)) {}
+                               const LimitOptions& options, Clock& clock, Timer* timer)
+    : name_(std::move(name)),
+      options_(options),
+      clock_(clock),
+      timer_(timer),
+      policy_(std::move(policy)),
+      random_(options.seed) {}
 
 LimiterLoad RequestLimiter::load() {
   const SteadyTime now = clock_.Now();
@@ -40,6 +45,7 @@ size_t RequestLimiter::SlotsOf(RequestClass request_class) const {
 }
 
 std::shared_ptr<RequestLimiter::Request> RequestLimiter::TakeNext() {
+  if (paused_) return nullptr;
   for (size_t i = 0; i < queues_.size(); ++i) {
     if (queues_[i].empty()) continue;
     // A less urgent class has no more slots than this one.
@@ -82,11 +88,35 @@ void RequestLimiter::Start(Request& request) {
   refuse(wanted);
 }
 
-void RequestLimiter::Finish(const absl::Status& status) {
+SteadyTime RequestLimiter::Pause() {
+  const std::chrono::nanoseconds mean = policy_->pause();
+  if (mean.count() == 0 || timer_ == nullptr || paused_) return kNoDeadline;
+  paused_ = true;
+  // Nodes that were told to slow down together must not come back together.
+  std::uniform_int_distribution<int64_t> jitter(mean.count() / 2, mean.count() * 3 / 2);
+  return timer_->Now() + std::chrono::duration_cast<SteadyTime::duration>(
+                             std::chrono::nanoseconds(jitter(random_)));
+}
+
+void RequestLimiter::Finish(const absl::Status& status, SteadyTime started) {
+  const SteadyTime::duration took = clock_.Now() - started;
+  SteadyTime pause_ends;
   {
     MutexLock lock(mutex_);
     --in_flight_;
-    policy_->OnAnswer(status);
+    policy_->OnAnswer(status, took, in_flight_);
+    pause_ends = Pause();
+  }
+  if (pause_ends != kNoDeadline) {
+    timer_->RunAt(pause_ends, [limiter = weak_from_this()] {
+      const std::shared_ptr<RequestLimiter> self = limiter.lock();
+      if (self == nullptr) return;
+      {
+        MutexLock lock(self->mutex_);
+        self->paused_ = false;
+      }
+      self->Dispatch();
+    });
   }
   Dispatch();
 }

@@ -7,10 +7,12 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <random>
 #include <string>
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/timer.h"
 #include "store/chunk_store.h"
 #include "store/wrap/limit_policy.h"
 
@@ -24,6 +26,7 @@ struct LimitOptions {
   // Prefetch and background requests beyond this many queued are refused (RESOURCE_EXHAUSTED);
   // running and starting containers are never: their number is that of readers that wait.
   size_t max_queued = 4096;
+  uint64_t seed = 1;  // of the jitter of pauses
 };
 
 // What a limiter has to do now.
@@ -39,16 +42,19 @@ struct LimiterLoad {
 // its deadline when its turn comes is refused without a start. Thread safe; held by shared_ptr.
 class RequestLimiter : public std::enable_shared_from_this<RequestLimiter> {
  public:
-  // `name` is what refusals call the origin; `clock` is borrowed and outlives this.
+  // `name` is what refusals call the origin. `clock` and `timer` (optional: without one there are
+  // no pauses) are borrowed and outlive this.
   RequestLimiter(std::string name, std::unique_ptr<LimitPolicy> policy,
-                 const LimitOptions& options = {}, Clock& clock = Clock::Real());
+                 const LimitOptions& options = {}, Clock& clock = Clock::Real(),
+                 Timer* timer = nullptr);
 
   // Calls one of both once, now or later, on any thread. After `start` the caller owes Finish().
   void Submit(const RequestOptions& options, std::function<void()> start,
               std::function<void(absl::Status)> refuse) FLOE_EXCLUDES(mutex_);
-  // The answer to a started request came: its slot is free. Call it before the answer is passed on,
-  // which may ask for more.
-  void Finish(const absl::Status& status) FLOE_EXCLUDES(mutex_);
+  // The answer to a request that was started at `started` came: its slot is free. Call it before
+  // the answer is passed on, which may ask for more.
+  void Finish(const absl::Status& status, SteadyTime started) FLOE_EXCLUDES(mutex_);
+  SteadyTime Now() { return clock_.Now(); }
 
   LimiterLoad load() FLOE_EXCLUDES(mutex_);
 
@@ -78,15 +84,20 @@ class RequestLimiter : public std::enable_shared_from_this<RequestLimiter> {
   // nullptr when nothing fits. Counts it as in flight.
   std::shared_ptr<Request> TakeNext() FLOE_REQUIRES(mutex_);
   size_t SlotsOf(RequestClass request_class) const FLOE_REQUIRES(mutex_);
+  // When Dispatch has to be called because a pause ends; kNoDeadline: no pause.
+  SteadyTime Pause() FLOE_REQUIRES(mutex_);
 
   const std::string name_;
   const LimitOptions options_;
   Clock& clock_;
+  Timer* const timer_;
   Mutex mutex_;
   const std::unique_ptr<LimitPolicy> policy_ FLOE_PT_GUARDED_BY(mutex_);
   std::array<Queue, kRequestClasses> queues_ FLOE_GUARDED_BY(mutex_);  // in order of arrival
   size_t queued_ FLOE_GUARDED_BY(mutex_) = 0;
   size_t in_flight_ FLOE_GUARDED_BY(mutex_) = 0;
+  bool paused_ FLOE_GUARDED_BY(mutex_) = false;
+  std::mt19937_64 random_ FLOE_GUARDED_BY(mutex_);
   // Somebody is in Dispatch and will see what changes: answers that come at once do not nest.
   bool dispatching_ FLOE_GUARDED_BY(mutex_) = false;
 };

@@ -3,15 +3,20 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 
 namespace floe::store {
 
 // A store in trouble must not be buried under retries: each request earns `share` of one, `burst`
-// may come at once. Thread safe.
+// may come at once. Whoever can wait for a retry has one each kTrickle besides, so that a node none
+// of whose requests goes through still finds out when they do. Thread safe.
 class RetryBudget {
  public:
+  static constexpr std::chrono::seconds kTrickle{10};
+
   RetryBudget(double share, double burst) : share_(share), burst_(burst), left_(burst) {}
 
   void Earn() FLOE_EXCLUDES(mutex_) {
@@ -25,11 +30,20 @@ class RetryBudget {
     left_ -= 1;
     return true;
   }
+  // The same for who can wait, at `now`.
+  bool SpendOrTrickle(SteadyTime now) FLOE_EXCLUDES(mutex_) {
+    if (Spend()) return true;
+    MutexLock lock(mutex_);
+    if (now - trickled_ < kTrickle) return false;
+    trickled_ = now;
+    return true;
+  }
 
  private:
   const double share_;
   const double burst_;
   Mutex mutex_;
+  SteadyTime trickled_ FLOE_GUARDED_BY(mutex_){};
   double left_ FLOE_GUARDED_BY(mutex_);
 };
 

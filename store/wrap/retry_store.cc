@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "store/wrap/limit_policy.h"
+
 namespace floe::store {
 namespace {
 
@@ -20,6 +22,7 @@ struct RetryStore::Call {
   std::function<void(std::function<void(absl::StatusOr<T>)>)> start;
   std::function<void(absl::StatusOr<T>)> done;
   int attempts = 0;
+  int waits = 0;
 };
 
 RetryStore::RetryStore(std::shared_ptr<ChunkStore> inner, Timer& timer, const RetryOptions& options,
@@ -33,23 +36,14 @@ RetryStore::RetryStore(std::shared_ptr<ChunkStore> inner, Timer& timer, const Re
                   : std::make_shared<RetryBudget>(options.budget, options.budget_burst)),
       random_(seed) {}
 
-SteadyTime RetryStore::NextAttempt(const RequestOptions& options, int attempts_made,
-                                   absl::Status status) {
-  if (!MayPass(status) || attempts_made >= options_.attempts || options.cancel.cancelled()) {
-    return kNoDeadline;
-  }
-  const int doublings = std::min(attempts_made - 1, 20);
+SteadyTime RetryStore::Later(int waits) {
+  const int doublings = std::min(waits, 20);
   const std::chrono::milliseconds longest =
       std::min(options_.cap, options_.base * (1 << doublings));
   std::uniform_int_distribution<int64_t> wait(0, std::chrono::nanoseconds(longest).count());
-  std::chrono::nanoseconds waits;
-  {
-    MutexLock lock(mutex_);
-    waits = std::chrono::nanoseconds(wait(random_));
-  }
-  const SteadyTime when = timer_.Now() + std::chrono::duration_cast<SteadyTime::duration>(waits);
-  if (when >= options.deadline || !budget_->Spend()) return kNoDeadline;
-  return when;
+  MutexLock lock(mutex_);
+  return timer_.Now() +
+         std::chrono::duration_cast<SteadyTime::duration>(std::chrono::nanoseconds(wait(random_)));
 }
 
 template <typename T>
@@ -69,16 +63,22 @@ void RetryStore::Attempt(std::shared_ptr<Call<T>> call) {
 
 template <typename T>
 void RetryStore::OnAnswer(std::shared_ptr<Call<T>> call, absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    const SteadyTime next = NextAttempt(call->options, call->attempts, result.status());
-    if (next != kNoDeadline) {
-      if (retries_ != nullptr) retries_->Add();
-      timer_.RunAt(next, [this, call] { Attempt<T>(call); });
-      return;
-    }
+  const absl::Status& status = result.status();
+  const bool more = MayPass(status) && !call->options.cancel.cancelled() &&
+                    (call->attempts < options_.attempts || IsSlowDown(status));
+  const SteadyTime later = more ? Later(call->waits++) : kNoDeadline;
+  if (!more || later >= call->options.deadline) {
+    call->done(std::move(result));
+    calls_.End();
+  } else if (IsCongestion(status) ? budget_->SpendOrTrickle(timer_.Now()) : budget_->Spend()) {
+    if (retries_ != nullptr) retries_->Add();
+    timer_.RunAt(later, [this, call] { Attempt<T>(call); });
+  } else if (IsCongestion(status)) {
+    timer_.RunAt(later, [this, call, result] { OnAnswer<T>(call, result); });
+  } else {
+    call->done(std::move(result));
+    calls_.End();
   }
-  call->done(std::move(result));
-  calls_.End();
 }
 
 void RetryStore::Get(const ChunkId& id, const RequestOptions& options, GetCallback done) {

@@ -24,8 +24,10 @@ struct RetryOptions {
 };
 
 // Before attempt n+1 waits a random time between 0 and min(cap, base * 2^n) (full jitter), never
-// beyond the deadline: then the last error is the answer. A cancelled request is not tried again.
-// Get, Put and List alike: all can be repeated.
+// beyond the deadline: then the last error is the answer. Without budget the error is the answer at
+// once, unless the store said "slow down" or was too slow: then the request waits for the budget,
+// and "slow down" does not count as an attempt. A cancelled request is not tried again. Get, Put
+// and List alike: all can be repeated.
 class RetryStore : public ForwardingStore {
  public:
   // `timer` is borrowed and outlives this; `seed` makes the waits repeatable in tests; `retries`
@@ -52,9 +54,8 @@ class RetryStore : public ForwardingStore {
   void Attempt(std::shared_ptr<Call<T>> call);
   template <typename T>
   void OnAnswer(std::shared_ptr<Call<T>> call, absl::StatusOr<T> result);
-  // When to try again; kNoDeadline: not any more.
-  SteadyTime NextAttempt(const RequestOptions& options, int attempts_made, absl::Status status)
-      FLOE_EXCLUDES(mutex_);
+  // A random time from now, longer after more waits.
+  SteadyTime Later(int waits) FLOE_EXCLUDES(mutex_);
 
   Timer& timer_;
   const RetryOptions options_;

@@ -164,6 +164,11 @@ void FakeChunkStore::Corrupt(const ChunkId& id) {
   corrupt_[id] = true;
 }
 
+bool FakeChunkStore::Has(const ChunkId& id) const {
+  MutexLock lock(mutex_);
+  return chunks_.contains(id);
+}
+
 size_t FakeChunkStore::gets() const {
   MutexLock lock(mutex_);
   size_t sum = 0;

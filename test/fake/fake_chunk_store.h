@@ -49,6 +49,7 @@ class FakeChunkStore : public ChunkStore {
   // Gets of `id` answer with a flipped bit.
   void Corrupt(const ChunkId& id) FLOE_EXCLUDES(mutex_);
 
+  bool Has(const ChunkId& id) const FLOE_EXCLUDES(mutex_);
   size_t gets() const FLOE_EXCLUDES(mutex_);
   size_t gets_of(const ChunkId& id) const FLOE_EXCLUDES(mutex_);
   size_t puts() const FLOE_EXCLUDES(mutex_);

@@ -238,34 +238,126 @@ TEST_F(LimitingStoreTest, PutsCountToo) {
   EXPECT_EQ(put, 3);
 }
 
-TEST(LimitPolicy, AimdHalvesOncePerTroubleAndGrowsByOne) {
-  AimdLimit limit(8, 10);
-  limit.OnAnswer(SlowDown("503"));
-  EXPECT_EQ(limit.limit(), 4u);
-  for (int i = 0; i < 7; ++i) limit.OnAnswer(SlowDown("503"));  // were under way already
-  EXPECT_EQ(limit.limit(), 4u);
-  limit.OnAnswer(SlowDown("503"));
-  EXPECT_EQ(limit.limit(), 2u);
-  for (int i = 0; i < 3; ++i) limit.OnAnswer(absl::OkStatus());  // grace
-  for (int i = 0; i < 2; ++i) limit.OnAnswer(absl::OkStatus());
-  EXPECT_EQ(limit.limit(), 3u);
-  for (int i = 0; i < 1000; ++i) limit.OnAnswer(absl::OkStatus());
-  EXPECT_EQ(limit.limit(), 10u);
-  for (int i = 0; i < 1000; ++i) limit.OnAnswer(SlowDown("503"));
-  EXPECT_EQ(limit.limit(), 1u);
+class AimdLimitTest : public testing::Test {
+ protected:
+  void Good(size_t times, SteadyTime::duration took = std::chrono::milliseconds(36)) {
+    for (size_t i = 0; i < times; ++i) limit_->OnAnswer(absl::OkStatus(), took, 0);
+  }
+  void Trouble(const absl::Status& status, size_t in_flight = 0) {
+    limit_->OnAnswer(status, std::chrono::milliseconds(1), in_flight);
+  }
+  // After its first congestion, which ends the slow start.
+  void Make(size_t limit, size_t most) {
+    limit_.emplace(2 * limit, most);
+    Trouble(SlowDown("503"));
+    ASSERT_EQ(limit_->limit(), limit);
+  }
+  std::optional<AimdLimit> limit_;
+};
+
+TEST_F(AimdLimitTest, StartsSlowlyAndDoublesEachRound) {
+  limit_.emplace(8, 64);
+  EXPECT_EQ(limit_->limit(), 8u);
+  Good(8);
+  EXPECT_EQ(limit_->limit(), 16u);
+  Good(1000);
+  EXPECT_EQ(limit_->limit(), 64u);
+  Trouble(SlowDown("503"));
+  EXPECT_EQ(limit_->limit(), 32u);
+  Good(31);
+  EXPECT_EQ(limit_->limit(), 32u);
+  Good(1);
+  EXPECT_EQ(limit_->limit(), 33u);
+  limit_.emplace(100, 4);
+  EXPECT_EQ(limit_->limit(), 4u);
 }
 
-TEST(LimitPolicy, OtherErrorsAreNoReasonToSlowDown) {
-  AimdLimit limit(8, 10);
-  limit.OnAnswer(absl::UnavailableError("no route"));
-  limit.OnAnswer(absl::NotFoundError("x"));
-  EXPECT_EQ(limit.limit(), 8u);
-  limit.OnAnswer(absl::DeadlineExceededError("no answer in time"));
-  EXPECT_EQ(limit.limit(), 4u);
+TEST_F(AimdLimitTest, HalvesOncePerTroubleAndGrowsByOne) {
+  Make(8, 20);
+  Trouble(SlowDown("503"), 7);
+  EXPECT_EQ(limit_->limit(), 4u);
+  for (size_t i = 7; i-- > 0;) Trouble(SlowDown("503"), i);  // were under way already
+  EXPECT_EQ(limit_->limit(), 4u);
+  Trouble(SlowDown("503"), 3);
+  EXPECT_EQ(limit_->limit(), 2u);
+  Good(3);  // grace
+  Good(AimdLimit::kPatience - 1);
+  EXPECT_EQ(limit_->limit(), 2u);
+  Good(1);
+  EXPECT_EQ(limit_->limit(), 3u);
+  Good(1000);
+  EXPECT_EQ(limit_->limit(), 20u);
+  for (int i = 0; i < 1000; ++i) Trouble(SlowDown("503"));
+  EXPECT_EQ(limit_->limit(), 1u);
+}
+
+TEST_F(AimdLimitTest, LargeLimitsGrowByOneForEachRound) {
+  Make(100, 200);
+  Good(99);
+  EXPECT_EQ(limit_->limit(), 100u);
+  Good(1);
+  EXPECT_EQ(limit_->limit(), 101u);
+}
+
+TEST_F(AimdLimitTest, BelowOneAtATimeItPauses) {
+  Make(1, 4);
+  EXPECT_EQ(limit_->pause().count(), 0);
+  Trouble(SlowDown("503"));
+  EXPECT_EQ(limit_->pause(), AimdLimit::kFirstPause);
+  Trouble(SlowDown("503"));
+  EXPECT_EQ(limit_->pause(), 2 * AimdLimit::kFirstPause);
+  Good(AimdLimit::kPatience);
+  EXPECT_EQ(limit_->pause(), AimdLimit::kFirstPause);
+  for (int i = 0; i < 100; ++i) Trouble(SlowDown("503"));
+  EXPECT_EQ(limit_->pause(), AimdLimit::kLongestPause);
+  Good(7 * AimdLimit::kPatience);
+  EXPECT_EQ(limit_->pause().count(), 0);
+  EXPECT_EQ(limit_->limit(), 1u);
+  Good(AimdLimit::kPatience);
+  EXPECT_EQ(limit_->limit(), 2u);
+}
+
+TEST_F(AimdLimitTest, AStoreThatOnlyQueuesIsNotAskedForMore) {
+  Make(8, 64);
+  Good(1000, AimdLimit::kQuick + std::chrono::milliseconds(1));
+  EXPECT_EQ(limit_->limit(), 8u);
+  Good(1, AimdLimit::kSlow + std::chrono::milliseconds(1));
+  EXPECT_EQ(limit_->limit(), 4u);
+}
+
+TEST_F(AimdLimitTest, OtherErrorsAreNoReasonToSlowDown) {
+  Make(8, 64);
+  Trouble(absl::UnavailableError("no route"));
+  Trouble(absl::NotFoundError("x"));
+  EXPECT_EQ(limit_->limit(), 8u);
+  Trouble(absl::DeadlineExceededError("no answer in time"));
+  EXPECT_EQ(limit_->limit(), 4u);
+}
+
+TEST(LimitPolicy, SlowDownIsAMarkOnUnavailable) {
   EXPECT_TRUE(IsSlowDown(SlowDown("x")));
   EXPECT_TRUE(absl::IsUnavailable(SlowDown("x")));
   EXPECT_FALSE(IsSlowDown(absl::UnavailableError("x")));
+  EXPECT_FALSE(IsCongestion(absl::UnavailableError("x")));
+  EXPECT_TRUE(IsCongestion(SlowDown("x")));
+  EXPECT_TRUE(IsCongestion(absl::DeadlineExceededError("x")));
   EXPECT_EQ(FixedLimit(0).limit(), 1u);
+}
+
+TEST_F(LimitingStoreTest, NothingIsStartedInAPause) {
+  ManualTimer timer;
+  const auto limiter = std::make_shared<RequestLimiter>("origin", std::make_unique<AimdLimit>(1, 1),
+                                                        LimitOptions{}, Clock::Real(), &timer);
+  LimitingStore store(fake_, limiter);
+  fake_->Release();
+  fake_->FailNext(1, SlowDown("503"));
+  for (uint64_t seed = 0; seed < 3; ++seed) Get(store, seed, RequestClass::kRunning);
+  EXPECT_EQ(fake_->gets(), 1u);
+  timer.Advance(AimdLimit::kFirstPause / 2 - std::chrono::milliseconds(1));
+  EXPECT_EQ(fake_->gets(), 1u);
+  timer.Advance(std::chrono::seconds(1));  // one at a time, each with its pause
+  EXPECT_EQ(fake_->gets(), 3u);
+  EXPECT_EQ(answers_.size(), 3u);
 }
 
 }  // namespace

@@ -79,17 +79,21 @@ TEST_F(OriginGuardTest, WhatWaitsForItsNextAttemptHoldsNoSlot) {
 
 TEST_F(OriginGuardTest, EachSlowDownHalvesTheLimit) {
   OriginOptions options;
-  options.requests = 16;
+  options.requests = 64;
   Make(options);
   const auto store = guard_->Wrap(fake_);
+  EXPECT_EQ(guard_->load().limit, 8u);  // it begins slowly
+  Get(*store, 2);
+  EXPECT_EQ(guard_->load().limit, 9u);
+  answers_.clear();
   fake_->FailNext(1, SlowDown("503"));
   Get(*store, 1);
-  EXPECT_EQ(guard_->load().limit, 8u);
+  EXPECT_EQ(guard_->load().limit, 4u);
   timer_.Advance(hours(1));
   ASSERT_EQ(answers_.size(), 1u);
   EXPECT_TRUE(answers_[0].ok());
   EXPECT_EQ(Requests("unavailable"), 1);
-  EXPECT_EQ(Requests("ok"), 1);
+  EXPECT_EQ(Requests("ok"), 2);
 }
 
 TEST_F(OriginGuardTest, AnAttemptThatHangsIsTriedAgainAndTheSlotIsFree) {

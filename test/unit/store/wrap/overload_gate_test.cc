@@ -18,7 +18,7 @@ class OverloadGateTest : public testing::Test {
     limiter_->Submit(
         options, [] {}, [](const absl::Status&) {});
   }
-  void AnswerOne() { limiter_->Finish(absl::OkStatus()); }
+  void AnswerOne() { limiter_->Finish(absl::OkStatus(), clock_.Now()); }
 
   FakeClock clock_;
   Metrics metrics_;

@@ -135,6 +135,45 @@ TEST_F(RetryStoreTest, StoresOfOneOriginShareItsBudget) {
   EXPECT_GE(retries_.value(), 4);
 }
 
+// A store that is full is no reason to fail a reader who has time; nor to ask it more often.
+TEST_F(RetryStoreTest, SlowDownWaitsForTheBudgetUntilTheDeadline) {
+  const auto empty = std::make_shared<RetryBudget>(0.1, 0);
+  RetryStore store(fake_, timer_, RetryOptions{}, 1, &retries_, empty);
+  fake_->FailNext(1'000'000, SlowDown("503"));
+  RequestOptions options;
+  options.deadline = timer_.Now() + seconds(50);
+  Get(store, options);
+  timer_.Advance(seconds(49));
+  EXPECT_LE(retries_.value(), 5);  // one each ten seconds
+  EXPECT_GE(retries_.value(), 3);
+  timer_.Advance(seconds(2));
+  EXPECT_EQ(answers_, 1);
+  EXPECT_TRUE(IsSlowDown(status_));
+}
+
+TEST_F(RetryStoreTest, SlowDownIsNoAttempt) {
+  fake_->FailNext(15, SlowDown("503"));
+  Get(store_);
+  timer_.Advance(hours(1));
+  EXPECT_EQ(answers_, 1);
+  EXPECT_TRUE(status_.ok());
+  EXPECT_EQ(gets(), 16u);
+}
+
+TEST_F(RetryStoreTest, WhoWaitsForTheBudgetMayGo) {
+  const auto empty = std::make_shared<RetryBudget>(0.1, 0);
+  RetryStore store(fake_, timer_, RetryOptions{}, 1, &retries_, empty);
+  fake_->FailNext(1'000'000, SlowDown("503"));
+  CancelSource source;
+  RequestOptions options;
+  options.cancel = source.token();
+  Get(store, options);
+  source.Cancel();
+  timer_.Advance(hours(1));
+  EXPECT_EQ(answers_, 1);
+  EXPECT_EQ(timer_.pending(), 0u);
+}
+
 TEST_F(RetryStoreTest, WaitsGrowAndAreSpread) {
   // The same seed gives the same waits; another one others: full jitter, not a fixed ladder.
   const auto waits = [&](uint64_t seed) {
