@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "store/tier/tiered_store.h"
 #include "store/wrap/filling_store.h"
+#include "store/wrap/limiting_store.h"
 #include "store/wrap/metered_tier.h"
 #include "store/wrap/single_flight_store.h"
 
@@ -71,11 +72,16 @@ Tiers::Tiers(const TierOptions& options, Metrics& metrics, Clock& clock)
                                     {options.store_id, options.origin_threads});
           },
           clock),
+      lazy_fast_(options.fast_address, options.origin_threads),
       workers_("open", OneForEachCore(options.worker_threads)),
       disk_pool_("disk", options.disk_threads),
       origin_pool_("origin", options.origin_threads),
       origin_("origin", options.store_address, options.origin, timer_, workers_, metrics, clock,
               SeedOfThisProcess(clock)),
+      fast_limiter_(std::make_shared<store::RequestLimiter>(
+          options.fast_address,
+          std::make_unique<store::AimdLimit>(options.origin.requests, options.origin.requests),
+          options.origin.limits, clock, &timer_)),
       loader_(std::make_shared<ChunkLoader>(*memory_, workers_, timer_, LoadCounters(metrics))) {}
 
 Tiers::~Tiers() = default;
@@ -120,8 +126,8 @@ store::ChunkStore& Tiers::StackFor(const store::RootId& root) {
 std::shared_ptr<store::ChunkStore> Tiers::MakeStack(const store::RootId& root) {
   store::FillPolicy fill;
   fill.least_urgent = options_.fill_class;
-  std::shared_ptr<store::ChunkStore> stack =
-      origin_.Wrap(std::make_shared<LazyOrigin>(lazy_store_, origin_pool_, root));
+  std::shared_ptr<store::ChunkStore> stack = WithFast(
+      root, origin_.Wrap(std::make_shared<LazyOrigin>(lazy_store_, origin_pool_, root)), fill);
   if (disk_tier_ && options_.disk_fill == DiskFill::kOrigin) {
     stack = std::make_shared<store::FillingStore>(stack, disk_tier_, workers_, fill);
   }
@@ -134,6 +140,22 @@ std::shared_ptr<store::ChunkStore> Tiers::MakeStack(const store::RootId& root) {
   if (!disk_tier_) return stack;
   fill.fill = options_.disk_fill == DiskFill::kMiss;
   return std::make_shared<store::TieredStore>(disk_tier_, stack, workers_, fill);
+}
+
+std::shared_ptr<store::ChunkStore> Tiers::WithFast(const store::RootId& root,
+                                                   std::shared_ptr<store::ChunkStore> durable,
+                                                   const store::FillPolicy& fill) {
+  if (options_.fast_address.empty()) return durable;
+  std::shared_ptr<store::ChunkStore> fast =
+      std::make_shared<LazyFastChunks>(lazy_fast_, origin_pool_, root);
+  fast = std::make_shared<store::LimitingStore>(fast, fast_limiter_);
+  fast = std::make_shared<store::MeteredTier>(fast, metrics_, "fast", clock_);
+  store::TwoOriginsOptions two;
+  two.fill = fill;
+  return store::TwoOrigins(
+      fast, std::move(durable), workers_, timer_, two,
+      &metrics_.GetCounter("floe_tier_mismatches_total",
+                           "Bytes that failed their check, and were not used", {{"tier", "fast"}}));
 }
 
 absl::Status Tiers::AdmitStart(const store::Manifest& manifest) {

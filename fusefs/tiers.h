@@ -8,8 +8,10 @@
 //           DiskTier                                    one for all roots
 //           SingleFlightStore, TieredStore
 //             CacheStore                                one for all roots
-//             OriginGuard (check, limit, retry)         one for each origin and all roots
-//               LazyOrigin
+//             TwoOrigins                                where there is a fast one before
+//               LazyFastChunks
+//               OriginGuard (check, limit, retry)       one for all roots
+//                 LazyOrigin
 #pragma once
 
 #include <map>
@@ -20,6 +22,7 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "fusefs/image/chunk_loader.h"
+#include "fusefs/image/lazy_fast_origin.h"
 #include "fusefs/image/lazy_origin.h"
 #include "fusefs/tier_options.h"
 #include "store/manifest.h"
@@ -56,6 +59,10 @@ class Tiers {
   absl::Status OpenSharedCache();
   store::ChunkStore& StackFor(const store::RootId& root) FLOE_REQUIRES(mutex_);
   std::shared_ptr<store::ChunkStore> MakeStack(const store::RootId& root);
+  // The fast origin before `durable`, if there is one.
+  std::shared_ptr<store::ChunkStore> WithFast(const store::RootId& root,
+                                              std::shared_ptr<store::ChunkStore> durable,
+                                              const store::FillPolicy& fill);
 
   const TierOptions options_;
   Metrics& metrics_;
@@ -64,12 +71,14 @@ class Tiers {
   const store::TierMetrics memory_metrics_;
   std::unique_ptr<store::MemoryTier> memory_;
   LazyStore lazy_store_;
+  LazyFastOrigin lazy_fast_;
   ThreadPool workers_;
   ThreadPool disk_pool_;
   ThreadPool origin_pool_;
   store::OriginGuard origin_;
-  std::shared_ptr<store::DiskTier> disk_;         // nullptr: none
-  std::shared_ptr<store::ChunkStore> disk_tier_;  // the same, counted
+  std::shared_ptr<store::RequestLimiter> fast_limiter_;  // of the fast origin
+  std::shared_ptr<store::DiskTier> disk_;                // nullptr: none
+  std::shared_ptr<store::ChunkStore> disk_tier_;         // the same, counted
   std::unique_ptr<cache::SharedCache> cache_;
   std::shared_ptr<store::ChunkStore> cache_tier_;  // nullptr: none
   std::shared_ptr<ChunkLoader> loader_;

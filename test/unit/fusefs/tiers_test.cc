@@ -123,6 +123,32 @@ TEST_F(TiersTest, WithoutASharedCacheWhatTheOriginGaveIsAllThatFills) {
   EXPECT_EQ(Tier("disk", "fills"), 3);
 }
 
+TEST_F(TiersTest, AFastOriginIsFilledAndThenAskedFirst) {
+  TierOptions fast;
+  fast.fast_address = "folder:" + dir_.path() + "/near";
+  fast.cache_bytes = 0;  // every read goes to an origin
+  ASSERT_TRUE(MakeDirectories(dir_.path() + "/near").ok());
+  Make(fast);
+  ReadAs(store::RequestClass::kRunning);
+  table_.reset();
+  tiers_.reset();  // the fills end
+  EXPECT_EQ(Tier("fast", "fills"), 3);
+  EXPECT_EQ(Tier("origin", "hits"), 3);
+  Make(fast);
+  ReadAs(store::RequestClass::kRunning);
+  EXPECT_GE(Tier("fast", "hits"), 3);
+  EXPECT_EQ(Tier("origin", "hits"), 3);
+}
+
+TEST_F(TiersTest, AFastOriginThatIsNotThereHindersNobody) {
+  TierOptions fast;
+  fast.fast_address = "folder:" + dir_.path() + "/nowhere";
+  Make(fast);
+  ReadAs(store::RequestClass::kRunning);
+  EXPECT_EQ(Tier("origin", "hits"), 3);
+  EXPECT_GT(Tier("fast", "errors"), 0);
+}
+
 TEST_F(TiersTest, AScanInTheBackgroundNeedNotFill) {
   TierOptions starts;
   starts.fill_class = store::RequestClass::kStart;
