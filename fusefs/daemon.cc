@@ -54,10 +54,13 @@ absl::Status RefuseCycles(const DaemonOptions& options) {
   if (options.tiers.cache_bytes > 0) {
     FLOE_RETURN_IF_ERROR(RefuseFloeMount(options.tiers.cache_dir, "cache"));
   }
-  absl::string_view store = options.tiers.store_address;
-  if (absl::StartsWith(store, "folder:")) store.remove_prefix(7);
-  if (!absl::StartsWith(store, "/")) return absl::OkStatus();
-  return RefuseFloeMount(std::string(store), "store");
+  for (const std::string* address : {&options.tiers.store_address, &options.tiers.fast_address}) {
+    absl::string_view folder = *address;
+    if (absl::StartsWith(folder, "folder:")) folder.remove_prefix(7);
+    if (!absl::StartsWith(folder, "/")) continue;
+    FLOE_RETURN_IF_ERROR(RefuseFloeMount(std::string(folder), "store"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status GiveCacheTo(const ServiceUser& user, const std::string& directory) {
