@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace floe {
+namespace {
+
+// The pool that this thread belongs to.
+thread_local const ThreadPool* own_pool = nullptr;
+
+}  // namespace
 
 void ManualExecutor::Run(std::function<void()> work) {
   MutexLock lock(mutex_);
@@ -40,11 +46,18 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::Run(std::function<void()> work) {
   MutexLock lock(mutex_);
   queue_.push_back(std::move(work));
+  // Under the lock: what was queued may run, and end the pool, before this call returns.
   wake_.NotifyOne();
+}
+
+void ThreadPool::RunHere(std::function<void()> work) {
+  if (own_pool != this) return Run(std::move(work));
+  work();
 }
 
 void ThreadPool::Loop(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  own_pool = this;
   while (true) {
     std::function<void()> work;
     {

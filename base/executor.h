@@ -18,6 +18,9 @@ class Executor {
   // Runs `work` once, some time, on some thread; never inline unless the class says so.
   // `work` must not throw.
   virtual void Run(std::function<void()> work) = 0;
+  // The same for the last thing a caller does, who holds no lock: a pool runs it at once when the
+  // caller is one of its own threads, which saves waking another.
+  virtual void RunHere(std::function<void()> work) { Run(std::move(work)); }
 };
 
 // Runs everything at once on the calling thread.
@@ -52,6 +55,7 @@ class ThreadPool : public Executor {
   ~ThreadPool() override;
 
   void Run(std::function<void()> work) override FLOE_EXCLUDES(mutex_);
+  void RunHere(std::function<void()> work) override FLOE_EXCLUDES(mutex_);
 
  private:
   void Loop(const std::string& name) FLOE_EXCLUDES(mutex_);

@@ -67,7 +67,7 @@ class Fetch {
       }
       chunks_.Get(ref.id, {}, [this, &ref](absl::StatusOr<store::FetchedChunk> fetched) {
         auto shared = std::make_shared<absl::StatusOr<store::FetchedChunk>>(std::move(fetched));
-        workers_.Run([this, &ref, shared] { Done(Open(ref, std::move(*shared))); });
+        workers_.RunHere([this, &ref, shared] { Done(Open(ref, std::move(*shared))); });
       });
     }
     MutexLock lock(mutex_);
@@ -195,8 +195,7 @@ void Print(const char* name, double seconds, uint64_t bytes) {
   std::printf("%-14s %7.3f s %7.2f s/GB sealed\n", name, seconds, seconds / gigabytes);
 }
 
-absl::Status MeasureRounds(store::ChunkStore& chunks, const Sample& sample) {
-  ThreadPool workers("open", std::max(2u, std::thread::hardware_concurrency()));
+absl::Status MeasureRounds(store::ChunkStore& chunks, const Sample& sample, Executor& workers) {
   std::vector<double> ratios;
   for (int round = 0; round <= kRounds; ++round) {
     FLOE_ASSIGN_OR_RETURN(const Parts parts, MeasureParts(sample));
@@ -229,7 +228,9 @@ absl::Status Run(int argc, char** argv) {
   FLOE_ASSIGN_OR_RETURN(const Sample sample, ReadSample(*origin, manifest.chunks));
   std::printf("%zu chunks, %.1f MB sealed, from %s\n", sample.refs.size(),
               1e-6 * static_cast<double>(sample.sealed_bytes), argc > 4 ? argv[4] : argv[1]);
-  if (argc <= 4) return MeasureRounds(*origin, sample);
+  // One pool checks and opens, as on a node.
+  ThreadPool workers("open", std::max(2u, std::thread::hardware_concurrency()));
+  if (argc <= 4) return MeasureRounds(*origin, sample, workers);
   cache::SharedCacheOptions options;
   options.list.servers = absl::StrSplit(argv[4], ',');
   if (argc > 5) {
@@ -237,13 +238,12 @@ absl::Status Run(int argc, char** argv) {
   }
   // What is measured is the client, not how soon the origin is asked instead.
   options.cache.miss_decision = std::chrono::seconds(5);
-  ThreadPool workers("cache-work", std::max(2u, std::thread::hardware_concurrency()));
   FLOE_ASSIGN_OR_RETURN(const auto shared, cache::SharedCache::Create(options, workers, nullptr));
   FLOE_RETURN_IF_ERROR(shared->Look());
   for (const store::VerifiedSealed& chunk : sample.sealed) {
     FLOE_RETURN_IF_ERROR(store::PutBlocking(*shared->store(), chunk).status());
   }
-  return MeasureRounds(*shared->store(), sample);
+  return MeasureRounds(*shared->store(), sample, workers);
 }
 
 }  // namespace

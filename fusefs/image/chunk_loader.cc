@@ -167,7 +167,7 @@ void ChunkLoader::Fetched(const std::shared_ptr<Flight>& flight,
     Land(flight, Annotate(status, absl::StrCat("chunk ", flight->ref.id.ToHex())));
     return;
   }
-  workers_.Run([self = shared_from_this(), flight, bytes = *std::move(fetched)]() mutable {
+  workers_.RunHere([self = shared_from_this(), flight, bytes = *std::move(fetched)]() mutable {
     const absl::StatusOr<OpenedChunk> opened = self->Open(flight->ref, std::move(bytes));
     flight->source->Leave();  // not before: what waits to be opened takes memory
     self->Land(flight, opened);

@@ -42,6 +42,26 @@ TEST(ThreadPoolTest, RunsEverythingBeforeItGoes) {
   EXPECT_EQ(done, 1000);
 }
 
+TEST(ThreadPoolTest, RunsHereOnlyOnItsOwnThreads) {
+  std::thread::id of_work, of_own, of_other;
+  const std::thread::id caller = std::this_thread::get_id();
+  std::thread::id from_outside;
+  {
+    ThreadPool other("other", 1);
+    ThreadPool pool("test", 1);
+    pool.Run([&] {
+      of_work = std::this_thread::get_id();
+      pool.RunHere([&] { of_own = std::this_thread::get_id(); });
+      other.RunHere([&] { of_other = std::this_thread::get_id(); });
+    });
+    pool.RunHere([&] { from_outside = std::this_thread::get_id(); });
+  }
+  EXPECT_EQ(of_own, of_work);
+  EXPECT_NE(of_other, of_work);
+  EXPECT_EQ(from_outside, of_work);
+  EXPECT_NE(from_outside, caller);
+}
+
 TEST(ManualExecutorTest, RunsOldestFirstAndWhatWorkAdds) {
   ManualExecutor executor;
   std::vector<int> order;
