@@ -80,6 +80,12 @@ class TiersTest : public NodeFixture {
       EXPECT_TRUE(store::GetBlocking(source->store(), chunk.id, options).ok());
     }
   }
+  // A chunk may be asked for again while its fill is under way, and is then fetched again: what is
+  // counted is exact only after this. The disk's entries stay for the next Make.
+  void EndFills() {
+    table_.reset();
+    tiers_.reset();
+  }
   double Tier(const std::string& tier, const std::string& what) {
     return metrics_.GetCounter("floe_tier_" + what + "_total", "", {{"tier", tier}}).value();
   }
@@ -91,9 +97,15 @@ class TiersTest : public NodeFixture {
 TEST_F(TiersTest, EachTierCountsUnderTheSameNames) {
   Make({});
   ReadAs(store::RequestClass::kRunning);
+  EndFills();
+  const double fetched = Tier("origin", "hits"), missed = Tier("disk", "misses");
+  EXPECT_GE(fetched, 3);
+  EXPECT_EQ(missed, fetched);
+  Make({});
   ReadAs(store::RequestClass::kRunning);
-  EXPECT_EQ(Tier("origin", "hits"), 3);
-  EXPECT_EQ(Tier("disk", "misses"), 3);
+  EXPECT_EQ(Tier("origin", "hits"), fetched);
+  EXPECT_EQ(Tier("disk", "misses"), missed);
+  EXPECT_GE(Tier("disk", "hits"), 3);
   EXPECT_GT(Tier("origin", "hit_bytes"), 0);
   const std::string text = metrics_.Text();
   for (const char* tier : {"memory", "disk", "origin"}) {
@@ -119,8 +131,8 @@ TEST_F(TiersTest, WithoutASharedCacheWhatTheOriginGaveIsAllThatFills) {
   origin.disk_fill = DiskFill::kOrigin;
   Make(origin);
   ReadAs(store::RequestClass::kRunning);
-  tiers_.reset();  // waits for the fills
-  EXPECT_EQ(Tier("disk", "fills"), 3);
+  EndFills();
+  EXPECT_GE(Tier("disk", "fills"), 3);
 }
 
 TEST_F(TiersTest, AFastOriginIsFilledAndThenAskedFirst) {
@@ -130,14 +142,14 @@ TEST_F(TiersTest, AFastOriginIsFilledAndThenAskedFirst) {
   ASSERT_TRUE(MakeDirectories(dir_.path() + "/near").ok());
   Make(fast);
   ReadAs(store::RequestClass::kRunning);
-  table_.reset();
-  tiers_.reset();  // the fills end
-  EXPECT_EQ(Tier("fast", "fills"), 3);
-  EXPECT_EQ(Tier("origin", "hits"), 3);
+  EndFills();
+  EXPECT_GE(Tier("fast", "fills"), 3);
+  const double fetched = Tier("origin", "hits");
+  EXPECT_GE(fetched, 3);
   Make(fast);
   ReadAs(store::RequestClass::kRunning);
   EXPECT_GE(Tier("fast", "hits"), 3);
-  EXPECT_EQ(Tier("origin", "hits"), 3);
+  EXPECT_EQ(Tier("origin", "hits"), fetched);
 }
 
 TEST_F(TiersTest, AFastOriginThatIsNotThereHindersNobody) {
@@ -145,7 +157,7 @@ TEST_F(TiersTest, AFastOriginThatIsNotThereHindersNobody) {
   fast.fast_address = "folder:" + dir_.path() + "/nowhere";
   Make(fast);
   ReadAs(store::RequestClass::kRunning);
-  EXPECT_EQ(Tier("origin", "hits"), 3);
+  EXPECT_GE(Tier("origin", "hits"), 3);
   EXPECT_GT(Tier("fast", "errors"), 0);
 }
 
