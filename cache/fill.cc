@@ -14,10 +14,10 @@ constexpr size_t kMaxSuspects = 1024;
 }  // namespace
 
 struct CacheCore::Fill {
+  CallToken token;  // first, so that it goes last: the servers must not outlive the core
   store::VerifiedSealed chunk;
   std::shared_ptr<const ServerSet> servers;
   store::ChunkStore::PutCallback done;
-  CallToken token;
   SetMode mode = SetMode::kAdd;
   Mutex mutex;
   size_t pending FLOE_GUARDED_BY(mutex) = 0;
@@ -48,10 +48,10 @@ void CacheCore::Put(const store::VerifiedSealed& chunk, store::ChunkStore::PutCa
     return done(absl::ResourceExhaustedError("shared cache: too many fills are under way"));
   }
   Remember(chunk.id());
-  std::shared_ptr<Fill> fill(new Fill{chunk,
+  std::shared_ptr<Fill> fill(new Fill{Begin(),
+                                      chunk,
                                       std::move(set),
                                       std::move(done),
-                                      Begin(),
                                       TakeSuspect(chunk.id()) ? SetMode::kReplace : SetMode::kAdd,
                                       {},
                                       0,
@@ -132,7 +132,8 @@ void CacheCore::AfterRead(const store::ChunkId& id, const ShardReadReport& repor
   // Whatever way the last of them ends, the bytes are given back.
   CallToken token(nullptr,
                   [this, bytes, call = Begin()](void*) { repair_bytes_.fetch_sub(bytes); });
-  workers_.Run([this, id, report, token = std::move(token)] { Repair(id, report, token); });
+  // The token is captured first, so that it goes last.
+  workers_.Run([this, token = std::move(token), id, report] { Repair(id, report, token); });
 }
 
 void CacheCore::Repair(const store::ChunkId& id, const ShardReadReport& report, CallToken token) {

@@ -30,6 +30,10 @@ bool IsOneOf(const std::string& code, const std::array<absl::string_view, N>& co
 constexpr std::array<absl::string_view, 6> kStaleCodes = {
     "ExpiredToken",         "ExpiredTokenException", "InvalidToken",
     "TokenRefreshRequired", "InvalidAccessKeyId",    "InvalidClientTokenId"};
+// Said by S3 itself. A 404 without one of these may come from a proxy whose server is away, and
+// must not look like an object that is not there.
+constexpr std::array<absl::string_view, 3> kAbsentCodes = {"NoSuchKey", "NoSuchUpload",
+                                                           "NoSuchVersion"};
 // What went wrong on the way: the same request may succeed.
 constexpr std::array<absl::string_view, 9> kPassingCodes = {
     "RequestTimeout",   "IncompleteBody",
@@ -99,7 +103,11 @@ absl::Status S3Error(absl::string_view what, const net::AsyncHttpAnswer& answer)
     return absl::FailedPreconditionError(
         absl::StrCat(text, "; make the bucket, or correct its name in the store's address"));
   }
-  if (status == 404) return absl::NotFoundError(text);
+  if (status == 404) {
+    if (IsOneOf(failure.code, kAbsentCodes)) return absl::NotFoundError(text);
+    return absl::UnavailableError(absl::StrCat(
+        text, "; not an answer of S3: is the endpoint right, and its server up behind the proxy?"));
+  }
   if (failure.code == "SlowDown" || failure.code == "ThrottlingException" || status == 429 ||
       status == 503) {
     return SlowDown(text);

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <memory>
@@ -27,7 +28,12 @@ class RealMemcached {
   ~RealMemcached() { process_.Signal(SIGCONT).IgnoreError(); }
 
   net::SocketAddress address() const { return *net::SocketAddress::Parse("unix:" + path()); }
-  void Stop() { EXPECT_TRUE(process_.Signal(SIGSTOP).ok()); }
+  // Returns when it stands still: a signal is only on its way when kill(2) returns.
+  void Stop() {
+    EXPECT_TRUE(process_.Signal(SIGSTOP).ok());
+    siginfo_t stopped;
+    EXPECT_EQ(waitid(P_PID, static_cast<id_t>(process_.pid()), &stopped, WSTOPPED | WNOWAIT), 0);
+  }
   void Continue() { EXPECT_TRUE(process_.Signal(SIGCONT).ok()); }
   void Kill() { process_ = Process(); }
   // Again on the same address, empty.

@@ -241,6 +241,19 @@ TEST_F(S3ObjectStoreTest, TellsDeniedFromAbsentWhereItMayList) {
                     HasSubstr("doc/s3.md")));
 }
 
+// A proxy whose server is away answers 404 too: that must not look like an object that is gone.
+TEST_F(S3ObjectStoreTest, OnlyS3SaysThatAnObjectIsAbsent) {
+  ASSERT_TRUE(Put("there", "x").ok());
+  ServerAnswer page;
+  page.status = 404;
+  page.body = "404 page not found";
+  s3_.FailNext("GET", 1, page);
+  const absl::Status status = Get("there").status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("behind the proxy"));
+  EXPECT_TRUE(absl::IsNotFound(Get("absent").status()));
+}
+
 // Breaks, short bodies, slow bodies: all say "try again".
 TEST_F(S3ObjectStoreTest, WhatBreaksOnTheWayIsUnavailable) {
   ServerAnswer cut;
