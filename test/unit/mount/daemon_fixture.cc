@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/file.h"
 #include "mount/daemon.h"
 
 namespace floe::mount::testing {
@@ -45,8 +46,9 @@ std::vector<std::string> ProcessesNaming(const std::string& text) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(absl::StrCat("/proc/", pid, "/cmdline"));
-    std::string words((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const auto file = ReadWholeFile(absl::StrCat("/proc/", pid, "/cmdline"), 1 << 20);
+    if (!file.ok()) continue;  // it has ended meanwhile
+    std::string words(AsText(*file));
     std::replace(words.begin(), words.end(), '\0', ' ');
     if (absl::StrContains(words, text)) found.push_back(absl::StrCat(pid, " ", words));
   }
