@@ -116,8 +116,9 @@ void ServerList::Loop() {
 }
 
 absl::Status ServerList::Look() {
-  auto found = Find();
+  // From the question on: of two looks at once, the older answer must not be used last.
   MutexLock lock(look_mutex_);
+  auto found = Find();
   if (!found.ok()) {
     AddTo(failures_);
     if (!std::exchange(failing_, true)) {

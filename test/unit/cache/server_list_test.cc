@@ -141,7 +141,8 @@ TEST_F(ServerListTest, ALostNameServiceLeavesTheListAsItWas) {
   SetHost("cache.local", {});
   EXPECT_FALSE(list_->Look().ok()) << "an empty answer is no list";
   EXPECT_THAT(Names(), ElementsAre("10.0.0.1:11211"));
-  EXPECT_EQ(metrics_.GetCounter("failures", "").value(), 2);
+  // The list's own thread may have looked too.
+  EXPECT_GE(metrics_.GetCounter("failures", "").value(), 2);
 }
 
 TEST_F(ServerListTest, FollowsAFile) {
