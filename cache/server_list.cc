@@ -190,7 +190,6 @@ absl::StatusOr<ServerAddresses> ServerList::FindAll(const std::vector<std::strin
       continue;
     }
     AddTo(failures_);
-    MutexLock lock(look_mutex_);
     const auto before = addresses_.find(server);
     addresses.emplace(server, before != addresses_.end() ? before->second : std::nullopt);
   }

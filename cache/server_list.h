@@ -61,8 +61,9 @@ class ServerList {
 
  private:
   void Loop() FLOE_EXCLUDES(mutex_);
-  absl::StatusOr<ServerAddresses> Find();
-  absl::StatusOr<ServerAddresses> FindAll(const std::vector<std::string>& servers);
+  absl::StatusOr<ServerAddresses> Find() FLOE_REQUIRES(look_mutex_);
+  absl::StatusOr<ServerAddresses> FindAll(const std::vector<std::string>& servers)
+      FLOE_REQUIRES(look_mutex_);
   void Use(const ServerAddresses& addresses) FLOE_REQUIRES(look_mutex_);
 
   const ServerListOptions options_;
