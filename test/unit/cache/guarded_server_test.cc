@@ -15,23 +15,24 @@ using std::chrono::seconds;
 class GuardedServerTest : public testing::Test {
  protected:
   absl::Status Get(milliseconds time = seconds(1)) {
-    absl::Status status = absl::UnknownError("not answered");
+    // Shared: an answer that the test lets come later must still find it.
+    const auto status = std::make_shared<absl::Status>(absl::UnknownError("not answered"));
     guarded_->Get("k", timer_.Now() + time,
-                  [&status](const absl::StatusOr<store::SealedBytes>& r) { status = r.status(); });
-    return status;
+                  [status](const absl::StatusOr<store::SealedBytes>& r) { *status = r.status(); });
+    return *status;
   }
   void BeginGet() {
     guarded_->Get("k", timer_.Now() + seconds(1),
                   [this](const absl::StatusOr<store::SealedBytes>&) { ++answered_; });
   }
   bool BeginSet() {
-    bool refused = false;
+    const auto refused = std::make_shared<bool>(false);
     guarded_->Set("k", std::make_shared<Bytes>(1), SetMode::kReplace, seconds(0),
-                  timer_.Now() + seconds(1), [&](const absl::Status& status) {
-                    refused = absl::IsUnavailable(status);
+                  timer_.Now() + seconds(1), [this, refused](const absl::Status& status) {
+                    *refused = absl::IsUnavailable(status);
                     ++answered_;
                   });
-    return !refused;
+    return !*refused;
   }
   double Failures(const std::string& reason) {
     return metrics_
