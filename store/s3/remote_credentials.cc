@@ -19,6 +19,19 @@ constexpr uint64_t kMaxTokenBytes = 64 << 10;
 constexpr std::chrono::seconds kServiceDeadline{5};
 constexpr std::chrono::seconds kFirstContact{2};  // where there is no such service, nobody answers
 
+// What a service sent, read by `parse` and wiped; `what` is noted as its source.
+absl::StatusOr<S3Credentials> Taken(const net::AsyncHttpAnswer& answer,
+                                    absl::StatusOr<S3Credentials> (*parse)(absl::string_view),
+                                    const std::string& what) {
+  absl::StatusOr<S3Credentials> credentials = parse(AsText(*answer.body));
+  Wipe(*answer.body);
+  if (!credentials.ok()) {
+    return absl::UnavailableError(absl::StrCat(what, ": ", credentials.status().message()));
+  }
+  credentials->source = what;
+  return credentials;
+}
+
 std::string TextOf(const net::AsyncHttpAnswer& answer) { return std::string(AsText(*answer.body)); }
 
 absl::StatusOr<std::shared_ptr<const Secret>> ReadToken(const std::string& path) {
@@ -116,13 +129,7 @@ class FromInstance : public CredentialsSource {
   static absl::StatusOr<S3Credentials> Parsed(const net::AsyncHttpAnswer& answer,
                                               const std::string& what) {
     if (answer.status != 200) return BadAnswer(answer, what);
-    absl::StatusOr<S3Credentials> credentials = ParseCredentialsJson(AsText(*answer.body));
-    Wipe(*answer.body);
-    if (!credentials.ok()) {
-      return absl::UnavailableError(absl::StrCat(what, ": ", credentials.status().message()));
-    }
-    credentials->source = what;
-    return credentials;
+    return Taken(answer, ParseCredentialsJson, what);
   }
 
   const Environment environment_;
@@ -198,13 +205,7 @@ class FromWebIdentity : public CredentialsSource {
       if (answer.status >= 500) return absl::UnavailableError(text);
       return absl::FailedPreconditionError(text);
     }
-    absl::StatusOr<S3Credentials> credentials = ParseStsAnswer(AsText(*answer.body));
-    Wipe(*answer.body);
-    if (!credentials.ok()) {
-      return absl::UnavailableError(absl::StrCat(what, ": ", credentials.status().message()));
-    }
-    credentials->source = what;
-    return credentials;
+    return Taken(answer, ParseStsAnswer, what);
   }
 
   const Environment environment_;

@@ -77,6 +77,8 @@ class S3ObjectStore : public ObjectStore {
   void OnRange(const std::shared_ptr<RangedGet>& get, uint64_t offset,
                absl::StatusOr<net::AsyncHttpAnswer> answer);
 
+  void BeginPut(const std::string& name, SealedBytes bytes, bool replace,
+                const RequestOptions& options, PutCallback done);
   void StartPut(const std::shared_ptr<PutCall>& put);
   void PutOnce(const std::shared_ptr<PutCall>& put);
   void OnPut(const std::shared_ptr<PutCall>& put, absl::StatusOr<net::AsyncHttpAnswer> answer);

@@ -29,22 +29,18 @@ std::string Base64Sha256(const Sha256Digest& digest) {
 
 void S3ObjectStore::Put(const std::string& name, SealedBytes bytes, PutDurability,
                         const RequestOptions& options, PutCallback done) {
-  const absl::Status valid = CheckObjectName(name);
-  if (!valid.ok()) return done(valid);
-  calls_.Begin();
-  const auto put = std::make_shared<PutCall>();
-  put->name = name;
-  put->bytes = std::move(bytes);
-  put->options = options;
-  put->done = [this, done = std::move(done)](absl::StatusOr<PutResult> result) {
-    done(std::move(result));
-    calls_.End();
-  };
-  StartPut(put);
+  BeginPut(name, std::move(bytes), false, options, std::move(done));
 }
 
 void S3ObjectStore::Replace(const std::string& name, SealedBytes bytes,
                             const RequestOptions& options, DoneCallback done) {
+  BeginPut(
+      name, std::move(bytes), true, options,
+      [done = std::move(done)](const absl::StatusOr<PutResult>& result) { done(result.status()); });
+}
+
+void S3ObjectStore::BeginPut(const std::string& name, SealedBytes bytes, bool replace,
+                             const RequestOptions& options, PutCallback done) {
   const absl::Status valid = CheckObjectName(name);
   if (!valid.ok()) return done(valid);
   calls_.Begin();
@@ -52,9 +48,9 @@ void S3ObjectStore::Replace(const std::string& name, SealedBytes bytes,
   put->name = name;
   put->bytes = std::move(bytes);
   put->options = options;
-  put->replace = true;
+  put->replace = replace;
   put->done = [this, done = std::move(done)](absl::StatusOr<PutResult> result) {
-    done(result.status());
+    done(std::move(result));
     calls_.End();
   };
   StartPut(put);
