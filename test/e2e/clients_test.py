@@ -15,7 +15,7 @@ def ctr_life(box, version, make=World):
     equal(node.ctr("tasks", "exec", "--exec-id", "e1", "two", "cat", "/etc/release"), "two\n", "ctr tasks exec")
     equal(len(world.floe.mounts()), 1, "mounts of one image with two containers")
     archive = box.path("export.tar")
-    node.ctr("images", "export", archive, ref)
+    node.export_image(ref, archive)
     node.remove_image(ref)
     equal(node.ctr("tasks", "exec", "--exec-id", "e2", "two", "wc", "-c", "/data/file3").split()[0], str(1 << 20),
           "a container reads on after its image was removed")

@@ -197,6 +197,10 @@ class Containerd:
     def content(self, namespace=None):
         return self.ctr("content", "ls", "-q", namespace=namespace).split()
 
+    def export_image(self, ref, archive):
+        """ctr 2.x does not wait for the last bytes that the transfer service sends it, and may end with half an archive: --local."""
+        self.ctr("images", "export", *(() if self.version == "1.6" else ("--local",)), archive, ref)
+
     def remove_image(self, *refs):
         self.ctr("images", "rm", "--sync", *refs)
 
