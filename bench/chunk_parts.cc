@@ -2,13 +2,13 @@
 // Sealing and opening chunks against the sum of their parts, measured over the same bytes in the
 // same run on one thread: hashes, AES-GCM, zstd. usage: chunk_parts [FILE...]
 // (default: this program; give files like those in images).
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "bench/stopwatch.h"
 #include "store/seal/cipher.h"
 #include "store/seal/compress.h"
 #include "store/seal/seal.h"
@@ -19,18 +19,6 @@ namespace {
 constexpr size_t kChunk = 256 << 10;
 constexpr int kRounds = 5;
 constexpr double kMark = 1.1;
-
-// The fastest of some rounds, in seconds: others disturb, nothing helps.
-double Fastest(const std::function<void()>& work) {
-  double best = 1e9;
-  for (int round = 0; round < kRounds; ++round) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    best = std::min(best, took.count());
-  }
-  return best;
-}
 
 struct Chunk {
   Bytes raw;
@@ -67,7 +55,7 @@ bool MeasureOpening(const std::vector<Chunk>& chunks, size_t raw_bytes) {
   Bytes plain(kMaxRawChunkBytes);
   Bytes raw(kMaxRawChunkBytes);
   const auto each = [&](const std::function<void(const Chunk&)>& work) {
-    return Fastest([&] {
+    return Fastest(kRounds, [&] {
       for (const Chunk& chunk : chunks) work(chunk);
     });
   };
@@ -96,7 +84,7 @@ bool MeasureSealing(const std::vector<Chunk>& chunks, size_t raw_bytes, Sealer& 
                     Compressor& compressor) {
   Bytes out(kMaxRawChunkBytes + kGcmTagBytes);
   const auto each = [&](const std::function<void(const Chunk&)>& work) {
-    return Fastest([&] {
+    return Fastest(kRounds, [&] {
       for (const Chunk& chunk : chunks) work(chunk);
     });
   };

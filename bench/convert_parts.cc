@@ -13,7 +13,6 @@
 #include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -25,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "bench/stopwatch.h"
 #include "converter/chunk/chunk_writer.h"
 #include "converter/flatten/flatten.h"
 #include "converter/source/open.h"
@@ -35,12 +35,6 @@
 namespace floe {
 namespace {
 
-double CpuSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 // One part: bytes that went in and core-seconds they took.
 struct Part {
   const char* name;
@@ -49,9 +43,9 @@ struct Part {
 
   template <typename Work>
   void Measure(uint64_t size, Work work) {
-    const double before = CpuSeconds();
+    const double before = SecondsOn(CLOCK_THREAD_CPUTIME_ID);
     work();
-    seconds += CpuSeconds() - before;
+    seconds += SecondsOn(CLOCK_THREAD_CPUTIME_ID) - before;
     bytes += size;
   }
   void Print() const {

@@ -2,12 +2,11 @@
 // Encoding and decoding of the shared cache's erasure codes against memcpy of the same shards, in
 // the same run on one thread. usage: erasure_parts
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <functional>
 #include <vector>
 
+#include "bench/stopwatch.h"
 #include "cache/erasure_code.h"
 
 namespace floe::cache {
@@ -17,17 +16,6 @@ constexpr int kErasureRounds = 15;
 constexpr double kErasureMark = 0.5;
 // More than the caches hold, as chunks that come from a network are.
 constexpr size_t kSetBytes = 64 << 20;
-
-double FastestOf(const std::function<void()>& work) {
-  double best = 1e9;
-  for (int round = 0; round < kErasureRounds; ++round) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    best = std::min(best, took.count());
-  }
-  return best;
-}
 
 // Many chunks' shards, one after the other.
 struct ShardSet {
@@ -56,14 +44,14 @@ bool MeasureCode(const Code& shape, size_t chunk_bytes, bool marked) {
   Bytes target(shard * shape.shards());
   const size_t bytes = set.chunks * shard * shape.k;
   // memcpy of what encoding reads and of what decoding gives: the k shards of data.
-  const double copy = FastestOf([&] {
+  const double copy = Fastest(kErasureRounds, [&] {
     for (size_t c = 0; c < set.chunks; ++c) {
       for (size_t i = 0; i < shape.k; ++i) {
         std::memcpy(target.data() + i * shard, set.At(c, i), shard);
       }
     }
   });
-  const double encode = FastestOf([&] {
+  const double encode = Fastest(kErasureRounds, [&] {
     for (size_t c = 0; c < set.chunks; ++c) {
       std::vector<const uint8_t*> data;
       std::vector<uint8_t*> parity;
@@ -73,7 +61,7 @@ bool MeasureCode(const Code& shape, size_t chunk_bytes, bool marked) {
     }
   });
   // The first r shards of data are lost; the others are copied to their place.
-  const double decode = FastestOf([&] {
+  const double decode = Fastest(kErasureRounds, [&] {
     for (size_t c = 0; c < set.chunks; ++c) {
       std::vector<const uint8_t*> there(shape.shards(), nullptr);
       std::vector<uint8_t*> out(shape.k);

@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +24,7 @@
 #include "base/mutex.h"
 #include "base/timer.h"
 #include "base/unique_fd.h"
+#include "bench/stopwatch.h"
 #include "cache/shared_cache.h"
 #include "store/keys/key_directory.h"
 #include "store/manifest.h"
@@ -38,19 +38,6 @@ namespace {
 constexpr size_t kWindow = 32;  // chunks under way
 constexpr int kRounds = 5;
 constexpr size_t kSocketReadBytes = 256 << 10;
-
-double CpuSeconds(clockid_t clock) {
-  timespec now;
-  clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-template <typename Work>
-double Measure(clockid_t clock, Work work) {
-  const double before = CpuSeconds(clock);
-  work();
-  return CpuSeconds(clock) - before;
-}
 
 // Gets every chunk, `kWindow` at a time, checks and opens it on `workers`.
 class Fetch {
@@ -133,7 +120,7 @@ double SocketCopy(uint64_t bytes) {
   const UniqueFd socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   Bytes buffer(kSocketReadBytes);
   uint64_t received = 0;
-  const double seconds = Measure(CLOCK_THREAD_CPUTIME_ID, [&] {
+  const double seconds = SecondsOf(CLOCK_THREAD_CPUTIME_ID, [&] {
     ssize_t got = 0;
     while ((got = recv(socket.get(), buffer.data(), buffer.size(), 0)) > 0) {
       received += static_cast<uint64_t>(got);
@@ -175,14 +162,14 @@ absl::StatusOr<Parts> MeasureParts(const Sample& sample) {
   for (size_t i = 0; i < sample.refs.size(); ++i) {
     const store::ChunkRef& ref = sample.refs[i];
     const ByteView sealed = sample.sealed[i].bytes();
-    parts.sha256 += Measure(CLOCK_THREAD_CPUTIME_ID, [&] { (void)store::Sha256(sealed); });
+    parts.sha256 += SecondsOf(CLOCK_THREAD_CPUTIME_ID, [&] { (void)store::Sha256(sealed); });
     const auto plain = MutableByteView(packed).subspan(0, sealed.size() - store::kGcmTagBytes);
-    parts.aes += Measure(CLOCK_THREAD_CPUTIME_ID, [&] {
+    parts.aes += SecondsOf(CLOCK_THREAD_CPUTIME_ID, [&] {
       if (!store::GcmOpenNonceZero(ref.key, {}, sealed, plain))
         failure = absl::DataLossError("tag");
     });
     if (ref.codec != store::Codec::kZstd) continue;
-    parts.unzstd += Measure(CLOCK_THREAD_CPUTIME_ID, [&] {
+    parts.unzstd += SecondsOf(CLOCK_THREAD_CPUTIME_ID, [&] {
       failure.Update(store::Decompress(plain, MutableByteView(raw).subspan(0, ref.raw_length)));
     });
   }
@@ -200,8 +187,8 @@ absl::Status MeasureRounds(store::ChunkStore& chunks, const Sample& sample, Exec
   for (int round = 0; round <= kRounds; ++round) {
     FLOE_ASSIGN_OR_RETURN(const Parts parts, MeasureParts(sample));
     absl::Status fetched;
-    const double client = Measure(CLOCK_PROCESS_CPUTIME_ID,
-                                  [&] { fetched = Fetch(chunks, sample.refs, workers).Run(); });
+    const double client = SecondsOf(CLOCK_PROCESS_CPUTIME_ID,
+                                    [&] { fetched = Fetch(chunks, sample.refs, workers).Run(); });
     FLOE_RETURN_IF_ERROR(fetched);
     if (round == 0) continue;  // connections, buffers
     ratios.push_back(client / parts.sum());

@@ -8,12 +8,12 @@
 // Prints one line a part and, last, "core_seconds X": the sum. A reader that keeps N cores busy
 // cannot be faster than X / N.
 #include <fcntl.h>
-#include <time.h>
 
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "bench/stopwatch.h"
 #include "store/keys/key_directory.h"
 #include "store/manifest.h"
 #include "store/seal/cipher.h"
@@ -22,12 +22,6 @@
 
 namespace floe::store {
 namespace {
-
-double Seconds(clockid_t clock) {
-  timespec now;
-  clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 struct Part {
   const char* name;
@@ -38,9 +32,7 @@ struct Part {
 
   template <typename Work>
   void Measure(uint64_t size, Work work) {
-    const double before = Seconds(clock);
-    work();
-    seconds += Seconds(clock) - before;
+    seconds += SecondsOf(clock, work);
     bytes += size;
   }
   void Print() const {
