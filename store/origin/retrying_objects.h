@@ -19,8 +19,9 @@ struct RetryObjectsOptions {
 };
 
 // Only UNAVAILABLE is tried again; before attempt n+1 waits between half of and the whole of
-// min(cap, base * 2^(n-1)), never beyond the deadline. A put whose answer was lost may have succeeded:
-// when the object exists at the next attempt and its bytes are the same, the answer is kCreated.
+// min(cap, base * 2^(n-1)), never beyond the deadline. A put whose answer was lost may have
+// succeeded: when the object exists at the next attempt and its bytes are the same, the answer is
+// kCreated.
 class RetryingObjects : public ObjectStore {
  public:
   explicit RetryingObjects(std::shared_ptr<ObjectStore> inner,

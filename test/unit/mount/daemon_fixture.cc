@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
 #include "mount/daemon.h"
 
 namespace floe::mount::testing {
@@ -46,9 +46,10 @@ std::vector<std::string> ProcessesNaming(const std::string& text) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    const auto file = ReadWholeFile(absl::StrCat("/proc/", pid, "/cmdline"), 1 << 20);
-    if (!file.ok()) continue;  // it has ended meanwhile
-    std::string words(AsText(*file));
+    std::ifstream file(absl::StrCat("/proc/", pid, "/cmdline"));
+    std::ostringstream read;
+    read << file.rdbuf();  // leaves what has ended meanwhile empty; an iterator would throw
+    std::string words = read.str();
     std::replace(words.begin(), words.end(), '\0', ' ');
     if (absl::StrContains(words, text)) found.push_back(absl::StrCat(pid, " ", words));
   }
